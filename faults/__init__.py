@@ -1,0 +1,1 @@
+"""The pipeline: sealed records from web archives to a proven index."""

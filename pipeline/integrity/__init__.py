@@ -1,0 +1,15 @@
+"""Sealing, correcting and conserving records: bytes in, bytes out; knows no page.
+
+checksum     the two codes, their providers and their registry
+syndrome     which single bit flipped, from a CRC-32C alone
+correction   judges a sealed region and corrects it: one code proposes, the other confirms
+protection   the presets `none`, `detect`, `correct`
+layout       header and table of a block, byte by byte (FORMAT.md is normative)
+block        writes blocks of sealed records; reads back all that can be proven
+lineage      the identity of a record: where in the inputs it comes from
+channel      the seam between sealing and opening: delivery, place, settlement
+ladder       intact, corrected, retried, dropped: takes a block across one hop
+ledger       what was sealed and what became of it, by hop, cluster and time window
+reconcile    the verdict on a ledger: balanced, imbalanced, unknown
+transforms   the same for any Beam pipeline: Seal, Open, Guard
+"""

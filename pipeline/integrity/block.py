@@ -1,0 +1,285 @@
+"""Writes blocks of sealed records, and reads them back with every undamaged record.
+
+The seal of a record covers its frame: length of identity, identity, length of payload, payload,
+in one pass of each code. A reader never raises for damaged bytes: what it cannot prove it returns
+as a `Loss` with its place and reason, beside the records that it can.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from .checksum import DIGEST_MODULUS, crc32c, digest128
+from .correction import Mended, Method, mend
+from .layout import (
+    BLOCK_ID_BYTES_MAX,
+    FRAME_OVERHEAD_BYTES,
+    HEADER_BYTES,
+    Table,
+    build_head,
+    decode_header,
+    decode_table,
+    frame_prefix,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sealedbeam.pipeline.errors import Buffer
+
+    from .layout import Header
+    from .protection import Protection
+
+BLOCK_TARGET_BYTES = 1 << 20
+
+
+class LossReason(StrEnum):
+    """Why a record or a block could not be accepted; the values are label values of metrics."""
+
+    LOST_BLOCK = "lost_block"
+    UNREADABLE_HEAD = "unreadable_head"
+    FOREIGN_BLOCK = "foreign_block"
+    DUPLICATE = "duplicate"
+    TRUNCATED = "truncated"
+    BAD_SEAL = "bad_seal"
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """The CRC-32C and the XXH3-128 of one frame; both zero in an unsealed block."""
+
+    crc: int = 0
+    digest: bytes = bytes(16)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A written block and what its producer must remember to account for it.
+
+    Attributes:
+        data: the block's bytes.
+        block_id: its lineage, opaque here.
+        identities: the identity of each record, in order.
+        seals: the seal of each record, in order.
+        protection: the preset it was written with.
+    """
+
+    data: bytes
+    block_id: bytes
+    identities: tuple[bytes, ...]
+    seals: tuple[Seal, ...]
+    protection: Protection
+
+    def digest_sum(self) -> int:
+        """Return the sum of the records' XXH3-128 modulo 2^128."""
+        return sum(int.from_bytes(seal.digest) for seal in self.seals) % DIGEST_MODULUS
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A proven record: number in its block, identity, frame, seal, and how it was proven."""
+
+    index: int
+    identity: bytes
+    frame: memoryview
+    seal: Seal
+    method: Method | None = None
+    corrected_bits: int = 0
+
+    @property
+    def payload(self) -> memoryview:
+        """The record's payload, uncopied."""
+        return self.frame[FRAME_OVERHEAD_BYTES + len(self.identity) :]
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Bytes that could not be proven. `index` is None where a whole block is meant."""
+
+    reason: LossReason
+    offset: int
+    length: int
+    index: int | None = None
+
+
+@dataclass(slots=True)
+class Opened:
+    """What a reader got out of a block's bytes.
+
+    `repairs` lists what was corrected outside the records: (method, bits).
+    """
+
+    found: list[Found] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
+    repairs: list[tuple[Method, int]] = field(default_factory=list)
+
+
+def seal_frame(frame: Buffer) -> Seal:
+    """Return the seal of a frame."""
+    return Seal(crc32c(frame), digest128(frame))
+
+
+def seal_record(identity: bytes, payload: Buffer) -> Seal:
+    """Return the seal of a record that is not (yet) in a block."""
+    return seal_frame(b"".join((frame_prefix(identity, len(payload)), payload)))
+
+
+def write_block(
+    block_id: bytes,
+    records: Iterable[tuple[bytes, Buffer]],
+    protection: Protection,
+    seals: Sequence[Seal] | None = None,
+) -> Block:
+    """Seal `records`, pairs of identity and payload, into one block.
+
+    Args:
+        block_id: the block's lineage, at most 65,535 bytes.
+        records: identities (unique) and payloads; each frame under 4 GiB.
+        protection: the preset that decides on seals.
+        seals: the seals that the producer took earlier, for bytes that come back from storage;
+            by default each record is sealed now.
+
+    Raises:
+        ValueError: an identity occurs twice or the id is too long.
+    """
+    pieces: list[Buffer] = []
+    identities, payload_lengths, bounds, end = [], [], [0], 0
+    for identity, payload in records:
+        prefix = frame_prefix(identity, len(payload))
+        pieces += (prefix, payload)
+        identities.append(identity)
+        payload_lengths.append(len(payload))
+        end += len(prefix) + len(payload)
+        bounds.append(end)
+    if len(set(identities)) != len(identities) or len(block_id) > BLOCK_ID_BYTES_MAX:
+        raise ValueError(f"block {block_id[:80]!r}: identities repeat, or the id is too long")
+    frames = b"".join(pieces)
+    if seals is None:
+        seals = _seal_frames(frames, bounds, protection)
+    table = Table(
+        block_id,
+        tuple(map(len, identities)),
+        tuple(payload_lengths),
+        tuple(seal.crc for seal in seals) if protection.seals else (),
+        b"".join(seal.digest for seal in seals) if protection.seals else b"",
+    )
+    header, encoded = build_head(protection, table, end)
+    mirror = (encoded, header) if protection.seals else ()
+    data = b"".join((header, encoded, frames, *mirror))
+    return Block(data, block_id, tuple(identities), tuple(seals), protection)
+
+
+def _seal_frames(frames: bytes, bounds: list[int], protection: Protection) -> tuple[Seal, ...]:
+    if not protection.seals:
+        return (Seal(),) * (len(bounds) - 1)
+    view = memoryview(frames)
+    return tuple(
+        seal_frame(view[begin:end]) for begin, end in zip(bounds, bounds[1:], strict=False)
+    )
+
+
+def open_block(data: Buffer | None, block_id: bytes | None, protection: Protection) -> Opened:
+    """Return every record of a block that can be proven, and a `Loss` for all that cannot.
+
+    Args:
+        data: the bytes as they arrived, None when nothing did.
+        block_id: the id that the block must have; None when the reader cannot know.
+        protection: the preset that the block was written with; it decides what is checked, so a
+            flip in the header cannot switch the checks off.
+    """
+    opened = Opened()
+    if data is None:
+        opened.losses.append(Loss(LossReason.LOST_BLOCK, 0, 0))
+        return opened
+    view = memoryview(data).toreadonly()
+    head = _find_head(view, protection, opened)
+    if head is None:
+        opened.losses.append(Loss(LossReason.UNREADABLE_HEAD, 0, len(view)))
+    elif block_id is not None and head[1].block_id != block_id and protection.seals:
+        opened.losses.append(Loss(LossReason.FOREIGN_BLOCK, 0, len(view)))
+    else:
+        _read_frames(view, *head, protection, opened)
+    return opened
+
+
+def _find_head(
+    view: memoryview, protection: Protection, opened: Opened
+) -> tuple[Header, Table] | None:
+    """Return the head that can be proven: the first one, else its mirror at the block's end."""
+    sealed, correct = protection.seals, protection.corrects
+    for mirrored in (False, True) if sealed else (False,):
+        place = view[-HEADER_BYTES:] if mirrored else view
+        header = decode_header(place, sealed=sealed, correct=correct)
+        if header is None:
+            continue
+        size = header[0].table_bytes
+        start = len(view) - HEADER_BYTES - size if mirrored else HEADER_BYTES
+        if start < 0:
+            continue
+        table = decode_table(view[start : start + size], header[0], correct=correct)
+        if table is None:
+            continue
+        if mirrored:
+            opened.repairs.append((Method.MIRROR, 0))
+        _note_repairs(opened, header[1], table[1])
+        if not mirrored and sealed:
+            _check_mirror(view, header[0], opened)
+        return header[0], table[0]
+    return None
+
+
+def _note_repairs(opened: Opened, *regions: Mended) -> None:
+    for region in regions:
+        if region.method is not None:
+            opened.repairs.append((region.method, region.bits))
+
+
+def _check_mirror(view: memoryview, header: Header, opened: Opened) -> None:
+    """Note a damaged mirror, so that no flip goes unseen; a short block shows by its frames."""
+    table = view[HEADER_BYTES : HEADER_BYTES + header.table_bytes]
+    end = HEADER_BYTES + header.table_bytes + header.frames_bytes
+    mirror = view[end:]
+    if opened.repairs or (
+        mirror[: header.table_bytes] == table
+        and mirror[header.table_bytes :] == view[:HEADER_BYTES]
+    ):
+        return
+    opened.repairs.append((Method.MIRROR, 0))
+
+
+def _read_frames(
+    view: memoryview, header: Header, table: Table, protection: Protection, opened: Opened
+) -> None:
+    start = HEADER_BYTES + header.table_bytes
+    bounds = table.frame_bounds()
+    seen: set[bytes] = set()
+    for index in range(header.count):
+        begin, end = start + bounds[index], start + bounds[index + 1]
+        if end > len(view):
+            loss = Loss(LossReason.TRUNCATED, begin, max(0, len(view) - begin), index)
+            opened.losses.append(loss)
+            continue
+        found = _prove(view[begin:end], index, table, protection)
+        if found is None:
+            opened.losses.append(Loss(LossReason.BAD_SEAL, begin, end - begin, index))
+        elif found.identity in seen:
+            opened.losses.append(Loss(LossReason.DUPLICATE, begin, end - begin, index))
+        else:
+            seen.add(found.identity)
+            opened.found.append(found)
+
+
+def _prove(frame: memoryview, index: int, table: Table, protection: Protection) -> Found | None:
+    seal = Seal()
+    mended: Mended | None = Mended(frame)
+    if protection.seals:
+        seal = Seal(table.crcs[index], table.digests[16 * index : 16 * index + 16])
+        mended = mend(frame, seal.crc, seal.digest, correct=protection.corrects)
+    if mended is None:
+        return None
+    proven = memoryview(mended.data)
+    identity_end = 4 + table.identity_lengths[index]
+    identity = bytes(proven[4:identity_end])
+    return Found(index, identity, proven, seal, mended.method, mended.bits)

@@ -1,0 +1,138 @@
+"""What every task of a job knows: inputs, options, output folder, channel; as JSON for workers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sealedbeam.pipeline.config import (
+    FORMAT_VERSION,
+    JobConfig,
+    canonical_json,
+    configuration_hash,
+)
+from sealedbeam.pipeline.filesystems import open_source
+from sealedbeam.pipeline.integrity.channel import ChannelReference
+
+from .entry import decode_entry, entry_path
+from .plan import InputFile, plan_shards
+from .store import Store
+
+if TYPE_CHECKING:
+    from sealedbeam.pipeline.crawl.source import ByteSource
+    from sealedbeam.pipeline.integrity.channel import Channel
+    from sealedbeam.pipeline.integrity.ladder import Policy
+
+    from .entry import Entry
+
+
+@dataclass(frozen=True)
+class JobContext:
+    """A job, as every process that works on it sees it.
+
+    Attributes:
+        output: the output folder.
+        inputs: the input files, in order.
+        config: the options that decide the output.
+        channel: what makes the job's channel.
+        scenario: the hash of the fault plan, empty in production.
+        keep_runs: whether the run files stay after the manifest.
+    """
+
+    output: str
+    inputs: tuple[InputFile, ...]
+    config: JobConfig
+    channel: ChannelReference
+    scenario: str = ""
+    keep_runs: bool = False
+
+    @cached_property
+    def configuration(self) -> dict[str, Any]:
+        """All that decides the output's bytes: what the configuration hash covers."""
+        return {
+            "format_version": FORMAT_VERSION,
+            "inputs": [[file.size, file.crc32c] for file in self.inputs],
+            "options": self.config.model_dump(mode="json"),
+            "scenario": self.scenario,
+        }
+
+    @cached_property
+    def configuration_hash(self) -> str:
+        """The hash of `configuration`."""
+        return configuration_hash(self.configuration)
+
+    @cached_property
+    def shards(self) -> int:
+        """The number of shards."""
+        return plan_shards(self.inputs, self.config.shard_bytes, self.config.shards)
+
+    @cached_property
+    def paths(self) -> tuple[str, ...]:
+        """The inputs' paths, by number."""
+        return tuple(file.path for file in self.inputs)
+
+    @cached_property
+    def policy(self) -> Policy:
+        """Protection and damage policy."""
+        return self.config.policy()
+
+    @cached_property
+    def store(self) -> Store:
+        """The output folder, under this process's attempt name."""
+        return Store(Path(self.output))
+
+    @cached_property
+    def transit_source(self) -> Channel:
+        """The job's channel, made again in this process."""
+        return self.channel.rebuild()
+
+    @cached_property
+    def _sources(self) -> dict[int, ByteSource]:
+        return {}
+
+    def source(self, number: int) -> ByteSource:
+        """Return input number `number`, opened."""
+        if number not in self._sources:
+            self._sources[number] = open_source(self.inputs[number].path)
+        return self._sources[number]
+
+    def committed(self, task: str) -> Entry | None:
+        """Return the entry of a task of this very job, None when it did not commit.
+
+        Raises:
+            IntegrityError: the entry is damaged.
+        """
+        path = entry_path(task)
+        if not self.store.exists(path):
+            return None
+        entry = decode_entry(self.store.read(path), path)
+        return entry if entry.configuration_hash == self.configuration_hash else None
+
+    def to_json(self) -> str:
+        """Return the context as one line of JSON."""
+        return canonical_json(
+            {
+                "output": self.output,
+                "inputs": [file.to_json() for file in self.inputs],
+                "config": self.config.model_dump(mode="json"),
+                "channel": asdict(self.channel),
+                "scenario": self.scenario,
+                "keep_runs": self.keep_runs,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> JobContext:
+        """Return the context that `to_json` wrote."""
+        value = json.loads(text)
+        return cls(
+            value["output"],
+            tuple(InputFile.from_json(file) for file in value["inputs"]),
+            JobConfig.model_validate(value["config"]),
+            ChannelReference(**value["channel"]),
+            value["scenario"],
+            value["keep_runs"],
+        )

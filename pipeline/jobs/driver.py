@@ -1,0 +1,185 @@
+"""The local driver: keeps one worker process per core busy, and gives lost work out again.
+
+Beam's local runner fails or hangs when a worker dies, so each worker runs small Beam jobs of its
+own in memory. Tasks commit themselves; the driver only hands them out. A worker that dies is
+reaped first, then what it had not committed goes to another one: two processes never write for one
+task at the same time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import subprocess
+import sys
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+from sealedbeam.pipeline.errors import SealedBeamError
+
+from .tasks import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+
+    from .context import JobContext
+
+DEATHS_MAX = 3
+"""A task that was in the hands of this many workers when they died ends the job."""
+_READ_BYTES = 1 << 16
+
+
+@dataclass(slots=True)
+class _Worker:
+    """A child process, its pipes, and the tasks that it holds."""
+
+    number: int
+    process: subprocess.Popen[bytes]
+    tasks_fd: int
+    events_fd: int
+    held: dict[str, Task] = field(default_factory=dict)
+    buffered: bytes = b""
+    idle: bool = False
+
+
+class Workers:
+    """A pool of worker processes for one job; a context manager, so that none outlives it."""
+
+    def __init__(
+        self,
+        context: JobContext,
+        count: int,
+        listen: Callable[[dict[str, Any]], None],
+        inherited: Sequence[int] = (),
+    ) -> None:
+        """Make a pool.
+
+        Args:
+            context: the job.
+            count: how many workers.
+            listen: called with every event: a task done, a worker lost.
+            inherited: descriptors that the workers keep open (the folder's lock).
+        """
+        self._context = context.to_json().encode()
+        self._count = count
+        self._listen = listen
+        self._inherited = tuple(inherited)
+        self._selector = selectors.DefaultSelector()
+        self._workers: list[_Worker] = []
+        self._started = 0
+        self._deaths: dict[str, int] = {}
+        self._queue: deque[Task] = deque()
+
+    def __enter__(self) -> Self:
+        for _ in range(self._count):
+            self._start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for worker in list(self._workers):
+            self._bury(worker)
+        self._selector.close()
+
+    def run(self, tasks: Sequence[Task]) -> None:
+        """Do all `tasks`; return when each has committed.
+
+        Raises:
+            SealedBeamError: a task failed, or kept killing its workers.
+        """
+        self._queue.extend(tasks)
+        while self._queue or any(worker.held for worker in self._workers):
+            for worker in self._workers:
+                if worker.idle and self._queue:
+                    self._hand_out(worker)
+            for key, _ in self._selector.select():
+                self._hear(key.data)
+
+    def _start(self) -> None:
+        context_read, context_write = os.pipe()
+        tasks_read, tasks_write = os.pipe()
+        events_read, events_write = os.pipe()
+        theirs = (context_read, tasks_read, events_write)
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-m", "sealedbeam.pipeline.jobs.worker", *map(str, theirs)],
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr,
+            pass_fds=(*theirs, *self._inherited),
+        )
+        for descriptor in theirs:
+            os.close(descriptor)
+        with os.fdopen(context_write, "wb") as file:
+            file.write(self._context)
+        self._started += 1
+        worker = _Worker(self._started, process, tasks_write, events_read)
+        self._workers.append(worker)
+        self._selector.register(events_read, selectors.EVENT_READ, worker)
+
+    def _hand_out(self, worker: _Worker) -> None:
+        """Give a share of what is left, smaller towards the end, so that all end together."""
+        share = max(1, len(self._queue) // (3 * self._count))
+        batch = [self._queue.popleft() for _ in range(share)]
+        worker.held = {task.name: task for task in batch}
+        worker.idle = False
+        line = json.dumps([task.to_json() for task in batch]).encode() + b"\n"
+        try:
+            _write_all(worker.tasks_fd, line)
+        except BrokenPipeError:
+            self._lose(worker)
+
+    def _hear(self, worker: _Worker) -> None:
+        data = os.read(worker.events_fd, _READ_BYTES)
+        if not data:
+            self._lose(worker)
+            return
+        *lines, worker.buffered = (worker.buffered + data).split(b"\n")
+        for line in lines:
+            self._note(worker, json.loads(line))
+
+    def _note(self, worker: _Worker, event: dict[str, Any]) -> None:
+        if "failed" in event:
+            error = SealedBeamError(event["message"])
+            error.exit_code = event["exit_code"]
+            raise error
+        if "idle" in event:
+            worker.idle = True
+            return
+        worker.held.pop(event["done"], None)
+        self._listen({**event, "worker": worker.number})
+
+    def _lose(self, worker: _Worker) -> None:
+        """Bury a dead worker, put its tasks back first in line, and start another."""
+        held = list(worker.held.values())
+        code = self._bury(worker)
+        self._listen({"lost_worker": worker.number, "exit": code, "tasks": [t.name for t in held]})
+        for task in held[:1]:  # the first one held is the one it was working on
+            self._deaths[task.name] = self._deaths.get(task.name, 0) + 1
+            if self._deaths[task.name] >= DEATHS_MAX:
+                raise SealedBeamError(
+                    f"{task.name} killed its worker {DEATHS_MAX} times (last exit {code}); "
+                    "look for a signal or for memory in the system's log"
+                )
+        self._queue.extendleft(reversed(held))
+        self._start()
+
+    def _bury(self, worker: _Worker) -> int:
+        """Kill a worker and wait until it is really gone; return its exit code."""
+        self._selector.unregister(worker.events_fd)
+        worker.process.kill()
+        code = worker.process.wait()
+        os.close(worker.tasks_fd)
+        os.close(worker.events_fd)
+        self._workers.remove(worker)
+        return code
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]

@@ -1,0 +1,83 @@
+"""The task between map and reduce: compares all documents' digests and names the duplicates."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sealedbeam.pipeline.index.duplicates import Duplicate, decode_candidates, find_duplicates
+from sealedbeam.pipeline.integrity.checksum import crc32c
+from sealedbeam.pipeline.errors import IntegrityError
+from sealedbeam.pipeline.manifest import FileEntry, format_crc32c
+
+from .entry import Entry
+from .files import commit_task, write_proven
+from .quarantine import Quarantine
+from .runs import RunReader
+from .segment import DIGESTS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from .context import JobContext
+
+TASK = "duplicates"
+PATH = "duplicates.parquet"
+
+
+def run_duplicates_task(context: JobContext, parts: Sequence[Entry]) -> Entry:
+    """Return the committed entry of the duplicates task; `parts` are all map entries, in order."""
+    committed = context.committed(TASK)
+    if committed is not None:
+        return committed
+    entry = Entry(TASK, context.configuration_hash)
+    transit = context.transit_source.begin(TASK)
+    quarantine = Quarantine(TASK, context.paths)
+    reader = RunReader(context, transit, entry, quarantine)
+    duplicates: list[Duplicate] = []
+    for shard in range(context.shards):
+        candidates = []
+        for _, _, accepted in reader.read(parts, DIGESTS, shard):
+            candidates += decode_candidates(accepted.payload)
+        duplicates += find_duplicates(candidates)
+    entry.count("documents", "duplicate", len(duplicates))
+    entry.count("documents", "tokens_duplicate", sum(found.length for found in duplicates))
+    data = encode_duplicates(sorted(duplicates))
+    crc = format_crc32c(crc32c(data))
+    entry.files.append(FileEntry(PATH, len(data), crc, len(duplicates), ()))
+    write_proven(context.store, PATH, data, crc)
+    commit_task(context.store, entry, quarantine, transit)
+    return entry
+
+
+def encode_duplicates(duplicates: Sequence[Duplicate]) -> bytes:
+    """Return duplicates.parquet: doc_id, duplicate_of; ascending."""
+    table = pa.table(
+        {
+            "doc_id": pa.array([found.doc_id for found in duplicates], pa.int64()),
+            "duplicate_of": pa.array([found.duplicate_of for found in duplicates], pa.int64()),
+        }
+    )
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    return sink.getvalue()
+
+
+def read_duplicates(context: JobContext, entry: Entry) -> NDArray[np.int64]:
+    """Return the document numbers to leave out, ascending.
+
+    Raises:
+        IntegrityError: the file is not what its task committed.
+    """
+    (file,) = (file for file in entry.files if file.path == PATH)
+    data = context.store.read(PATH)
+    if format_crc32c(crc32c(data)) != file.crc32c:
+        raise IntegrityError(f"{PATH} is damaged; remove it and ledger/{TASK}.json, then go on")
+    table = pq.read_table(io.BytesIO(data), page_checksum_verification=True)
+    return table.column("doc_id").to_numpy()

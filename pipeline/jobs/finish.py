@@ -1,0 +1,138 @@
+"""Ends a job: adds up the ledger, judges it, writes summary and views, and the manifest last."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sealedbeam.pipeline.config import canonical_json
+from sealedbeam.pipeline.crawl.values import Container
+from sealedbeam.pipeline.integrity.checksum import crc32c
+from sealedbeam.pipeline.manifest import (
+    FILE_NAME,
+    FileEntry,
+    InputEntry,
+    Manifest,
+    Totals as ManifestTotals,
+    encode_manifest,
+    format_crc32c,
+)
+
+from .entry import entry_path
+from .totals import summarise, total
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .context import JobContext
+    from .entry import Entry
+    from .totals import Totals
+
+OUTPUT_FOLDERS = ("documents", "runs", "shards", "quarantine", "ledger", "faults")
+SUMMARY = "summary.json"
+JOB = "ledger/job.json"
+COMPLETE, INCOMPLETE, FAILED = "complete", "incomplete", "failed"
+
+
+class Observer(Protocol):
+    """What looks at a job's results from outside: the fault campaign and the monitoring."""
+
+    def count_faults(self, journals: Sequence[bytes]) -> dict[str, int] | None:
+        """Return the fault figures of the summary, None without a scenario."""
+
+    def publish(self, context: JobContext, totals: Totals, summary: dict[str, Any]) -> None:
+        """Write views of the ledger into the output folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a job ended: its summary, and every reason why it is not simply complete."""
+
+    summary: dict[str, Any]
+    findings: tuple[str, ...]
+    exit_code: int
+
+
+def finish(
+    context: JobContext, entries: Sequence[Entry], observer: Observer, seconds: float
+) -> Finished:
+    """Judge the ledger and end the job.
+
+    Args:
+        context: the job.
+        entries: of all its tasks, in the order parts, duplicates, shards.
+        observer: told of the results before the manifest appears.
+        seconds: how long this run of the job took.
+    """
+    totals = total(context, entries)
+    unreadable = [file.path for file in context.inputs if file.container is Container.UNKNOWN]
+    status = COMPLETE if not unreadable else INCOMPLETE
+    if not totals.passes:
+        status = FAILED
+    summary = summarise(context, totals, status)
+    store = context.store
+    journals = [
+        store.read(file.path)
+        for entry in entries
+        for file in entry.files
+        if file.path.startswith("faults/")
+    ]
+    faults = observer.count_faults(journals)
+    if faults is not None:
+        summary["faults"] = faults
+    summary["seconds"] = round(seconds, 3)
+    files = _files(context, entries)
+    kept = {file.path for file in files}
+    runs = {run.path for entry in entries for run in entry.runs}
+    store.sweep(kept | runs, OUTPUT_FOLDERS)
+    store.write(SUMMARY, json.dumps(summary, indent=1).encode() + b"\n")
+    observer.publish(context, totals, summary)
+    if totals.passes:
+        store.write(FILE_NAME, encode_manifest(_manifest(context, totals, files, summary)))
+        store.sweep(kept, OUTPUT_FOLDERS)
+    findings = (
+        *totals.reconciliation.findings,
+        *totals.too_many_dropped,
+        *(f"{path} is not a web archive that can be read" for path in unreadable),
+    )
+    return Finished(summary, findings, {COMPLETE: 0, INCOMPLETE: 4, FAILED: 3}[status])
+
+
+def _files(context: JobContext, entries: Sequence[Entry]) -> list[FileEntry]:
+    """Return every file that the manifest covers, by path."""
+    files = [
+        file
+        for entry in entries
+        for file in entry.files
+        if context.keep_runs or not file.path.startswith("runs/")
+    ]
+    for path in (JOB, *(entry_path(entry.task) for entry in entries)):
+        data = context.store.read(path)
+        files.append(FileEntry(path, len(data), format_crc32c(crc32c(data)), None, ()))
+    return sorted(files, key=lambda file: file.path)
+
+
+def _manifest(
+    context: JobContext, totals: Totals, files: Sequence[FileEntry], summary: dict[str, Any]
+) -> Manifest:
+    return Manifest(
+        context.configuration,
+        context.configuration_hash,
+        tuple(InputEntry(file.path, file.size, file.crc32c) for file in context.inputs),
+        tuple(files),
+        ManifestTotals(
+            summary["documents"],
+            summary["tokens"],
+            summary["terms"],
+            summary["postings"],
+            summary["pages"],
+        ),
+        context.shards,
+    )
+
+
+def job_json(context: JobContext) -> bytes:
+    """Return the file that marks a folder as this job's, written before any work."""
+    content = {"configuration": context.configuration, "inputs": list(context.paths)}
+    return canonical_json(content).encode() + b"\n"

@@ -1,0 +1,144 @@
+"""Prepares a job: looks at its inputs, claims its output folder, and refuses what cannot work."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sealedbeam.pipeline.crawl.detect import detect_container
+from sealedbeam.pipeline.errors import UsageError
+from sealedbeam.pipeline.filesystems import expand_inputs, open_source
+from sealedbeam.pipeline.integrity.channel import PerfectChannel
+from sealedbeam.pipeline.integrity.checksum import crc32c_of_pieces
+from sealedbeam.pipeline.manifest import FILE_NAME, format_crc32c
+
+from .context import JobContext
+from .finish import JOB, job_json
+from .plan import InputFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sealedbeam.pipeline.config import JobConfig
+    from sealedbeam.pipeline.crawl.source import ByteSource
+    from sealedbeam.pipeline.integrity.channel import ChannelReference
+
+_PIECE_BYTES = 8 << 20
+
+
+def inspect_inputs(patterns: Sequence[str]) -> tuple[InputFile, ...]:
+    """Return the inputs that `patterns` name, each read once for its CRC-32C.
+
+    Raises:
+        UsageError: a pattern matches nothing, or a file cannot be opened.
+    """
+    inputs = []
+    for path in expand_inputs(patterns):
+        source = open_source(path)
+        crc = crc32c_of_pieces(_pieces(source))
+        inputs.append(InputFile(path, source.size, format_crc32c(crc), detect_container(source)))
+    return tuple(inputs)
+
+
+def _pieces(source: ByteSource) -> Iterator[bytes]:
+    for offset in range(0, source.size, _PIECE_BYTES):
+        yield source.read(offset, _PIECE_BYTES)
+
+
+def prepare(
+    patterns: Sequence[str],
+    output: Path,
+    config: JobConfig,
+    channel: ChannelReference | None = None,
+    *,
+    scenario: str = "",
+    keep_runs: bool = False,
+) -> JobContext:
+    """Return the job of indexing `patterns` into `output`.
+
+    Raises:
+        UsageError: an input is missing, or the folder belongs to something else.
+    """
+    inputs = inspect_inputs(patterns)
+    reference = channel or PerfectChannel().reference()
+    context = JobContext(
+        str(output.absolute()), inputs, config, reference, scenario, keep_runs=keep_runs
+    )
+    claim(context)
+    return context
+
+
+def claim(context: JobContext) -> None:
+    """Mark the output folder as this job's; raises UsageError when it is another's."""
+    store = context.store
+    if store.exists(JOB):
+        _compare(json.loads(store.read(JOB)), json.loads(job_json(context)), store.root)
+        return
+    try:
+        store.root.mkdir(parents=True, exist_ok=True)
+        if any(store.root.iterdir()):
+            raise UsageError(
+                f"{store.root} is not empty and holds no job of this program; "
+                "give a new folder with --output"
+            )
+        store.write(JOB, job_json(context))
+    except OSError as error:
+        raise UsageError(f"cannot write to {store.root}: {error}") from None
+
+
+def _compare(theirs: dict[str, Any], ours: dict[str, Any], root: Path) -> None:
+    if theirs.get("configuration") == ours["configuration"]:
+        return
+    before, now = _flat(theirs), _flat(ours)
+    changes = [
+        f"{name} was {before.get(name)}, is {now.get(name)}"
+        for name in sorted({*before, *now})
+        if before.get(name) != now.get(name)
+    ]
+    raise UsageError(
+        f"{root} holds a job with another configuration ({'; '.join(changes)}); "
+        "give the same options to go on with it, or a new folder with --output"
+    )
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Return nested mappings as one, with dotted names."""
+    if not isinstance(value, dict):
+        return {prefix: value}
+    flat: dict[str, Any] = {}
+    for key, item in value.items():
+        flat |= _flat(item, f"{prefix}.{key}" if prefix else str(key))
+    return flat
+
+
+def finished(context: JobContext) -> bool:
+    """Whether the folder already holds this job's manifest."""
+    return context.store.exists(FILE_NAME)
+
+
+@dataclass(slots=True)
+class FolderLock:
+    """An exclusive lock on an output folder; child processes that inherit it keep it held."""
+
+    descriptor: int
+
+    @classmethod
+    def take(cls, root: Path) -> FolderLock:
+        """Lock `root`; raises UsageError while another job holds it."""
+        descriptor = os.open(root, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            raise UsageError(
+                f"another job is writing to {root}; wait until it ends, or give another --output"
+            ) from None
+        return cls(descriptor)
+
+    def release(self) -> None:
+        """Let go of the lock."""
+        os.close(self.descriptor)

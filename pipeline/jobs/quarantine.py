@@ -1,0 +1,120 @@
+"""What was set aside, as rows of a Parquet file: the bytes, where they come from, and why."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sealedbeam.pipeline.integrity.ladder import Casualty
+    from sealedbeam.pipeline.integrity.lineage import Origin
+
+RAW_BYTES_MAX = 16 << 20
+"""Longer records keep their first bytes only; `raw_length` tells the whole length."""
+
+INPUT_STAGE = "input"
+
+_SCHEMA = pa.schema(
+    [
+        pa.field("task", pa.string(), nullable=False),
+        pa.field("stage", pa.string(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("source_file", pa.string(), nullable=False),
+        pa.field("source_offset", pa.int64(), nullable=False),
+        pa.field("source_length", pa.int64(), nullable=False),
+        pa.field("identity", pa.string(), nullable=False),
+        pa.field("cluster", pa.string(), nullable=False),
+        pa.field("attempts", pa.int32(), nullable=False),
+        pa.field("raw_length", pa.int64(), nullable=False),
+        pa.field("raw", pa.binary(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """One thing that was set aside.
+
+    Attributes:
+        task: the task that met it.
+        stage: the hop where it was dropped, or "input" for what was damaged on arrival.
+        reason: why, in the vocabulary of the stage.
+        source_file: the input that it comes from, empty for what a later task made.
+        source_offset: byte offset there.
+        source_length: length in bytes there.
+        identity: the record's identity in hexadecimal, or a name.
+        cluster: where it was when it was damaged.
+        attempts: how often it was delivered.
+        raw_length: length of its bytes.
+        raw: its bytes as they arrived.
+    """
+
+    task: str
+    stage: str
+    reason: str
+    source_file: str
+    source_offset: int
+    source_length: int
+    identity: str
+    cluster: str
+    attempts: int
+    raw_length: int
+    raw: bytes
+
+
+class Quarantine:
+    """Collects what one task sets aside, in the order in which it meets it."""
+
+    def __init__(self, task: str, paths: Sequence[str]) -> None:
+        """Collect for `task`; `paths` names the inputs by their numbers."""
+        self._task = task
+        self._paths = paths
+        self.rows: list[Quarantined] = []
+
+    def add_range(self, source: int, offset: int, length: int, reason: str, raw: bytes) -> None:
+        """Set aside a range of an input that arrived damaged."""
+        path = self._paths[source]
+        self.rows.append(
+            Quarantined(
+                self._task, INPUT_STAGE, reason, path, offset, length, "", "", 1, length, raw
+            )
+        )
+
+    def add_record(self, hop: str, casualty: Casualty, origin: Origin | None) -> None:
+        """Set aside a record that was dropped at a hop; `origin` where it comes from an input."""
+        place = ("", 0, 0)
+        if origin is not None:
+            place = (self._paths[origin.source], origin.offset, origin.length)
+        self.rows.append(
+            Quarantined(
+                self._task,
+                hop,
+                casualty.reason,
+                *place,
+                casualty.identity.hex(),
+                casualty.place.cluster,
+                casualty.attempts,
+                len(casualty.raw),
+                casualty.raw[:RAW_BYTES_MAX],
+            )
+        )
+
+
+def encode_quarantine(rows: Sequence[Quarantined]) -> bytes:
+    """Return the Parquet file of `rows`."""
+    sink = io.BytesIO()
+    table = pa.Table.from_pylist([asdict(row) for row in rows], schema=_SCHEMA)
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    return sink.getvalue()
+
+
+def decode_quarantine(data: bytes) -> list[Quarantined]:
+    """Return the rows of a quarantine file whose bytes were checked before."""
+    table = pq.read_table(io.BytesIO(data), page_checksum_verification=True)
+    return [Quarantined(**row) for row in table.to_pylist()]

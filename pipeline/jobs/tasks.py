@@ -1,0 +1,81 @@
+"""What a runner schedules: a task as a small JSON value, and the one function that does it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from sealedbeam.pipeline.config import canonical_json
+from sealedbeam.pipeline.errors import IntegrityError
+
+from .duplicates_job import TASK as DUPLICATES
+from .duplicates_job import run_duplicates_task
+from .map_job import run_map_task
+from .plan import Part
+from .reduce_job import run_reduce_task, shard_task
+
+if TYPE_CHECKING:
+    from .context import JobContext
+    from .entry import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One of: a part to map, the duplicates (needs `parts`), a shard to reduce (needs `parts`).
+
+    `parts` is how many map tasks the job has: a later task reads all their entries.
+    """
+
+    name: str
+    part: Part | None = None
+    shard: int | None = None
+    parts: int = 0
+
+    def to_json(self) -> str:
+        """Return the task as one line of JSON."""
+        return canonical_json(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Task:
+        """Return the task that `to_json` wrote."""
+        value = json.loads(text)
+        part = None if value["part"] is None else Part(**value["part"])
+        return cls(value["name"], part, value["shard"], value["parts"])
+
+
+def map_task(part: Part) -> Task:
+    """Return the task of a part."""
+    return Task(part.task, part=part)
+
+
+def duplicates_task(parts: int) -> Task:
+    """Return the duplicates task of a job with this many parts."""
+    return Task(DUPLICATES, parts=parts)
+
+
+def reduce_tasks(shards: int, parts: int) -> list[Task]:
+    """Return the tasks of all shards."""
+    return [Task(shard_task(shard), shard=shard, parts=parts) for shard in range(shards)]
+
+
+def execute(context: JobContext, task: Task) -> Entry:
+    """Do `task`, or find it done, and return its entry.
+
+    Raises:
+        SealedBeamError: the job cannot go on; the message is for the user.
+    """
+    if task.part is not None:
+        return run_map_task(context, task.part)
+    parts = [required_entry(context, f"part-{number:05d}") for number in range(task.parts)]
+    if task.shard is None:
+        return run_duplicates_task(context, parts)
+    return run_reduce_task(context, task.shard, parts, required_entry(context, DUPLICATES))
+
+
+def required_entry(context: JobContext, task: str) -> Entry:
+    """Return the entry of a task that must have committed; raises IntegrityError otherwise."""
+    entry = context.committed(task)
+    if entry is None:
+        raise IntegrityError(f"the ledger entry of {task} is gone; run the same command again")
+    return entry
