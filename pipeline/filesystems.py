@@ -28,7 +28,7 @@ class LocalSource:
 
     def read(self, offset: int, length: int) -> bytes:
         """Return `length` bytes from `offset`, fewer only at the end of the file."""
-        with open(self.path, "rb", buffering=0) as file:  # noqa: PTH123 - one system call less
+        with Path(self.path).open("rb", buffering=0) as file:
             pieces = []
             while length > 0 and (piece := os.pread(file.fileno(), length, offset)):
                 pieces.append(piece)
@@ -61,7 +61,7 @@ def open_source(path: str) -> LocalSource | RemoteSource:
     """Return the file at `path`; raises UsageError when it is not there or cannot be read."""
     try:
         if not is_remote(path):
-            with open(path, "rb") as file:  # noqa: PTH123 - reports what pread would hit later
+            with Path(path).open("rb") as file:
                 return LocalSource(path, os.fstat(file.fileno()).st_size)
         filesystems, _ = _beam()
         (match,) = filesystems.match([path])
@@ -92,10 +92,8 @@ def expand_inputs(patterns: Iterable[str]) -> list[str]:
 
 def _expand_local(pattern: str) -> list[str]:
     pattern = pattern.removeprefix("file://")
-    if Path(pattern).exists():
-        names = [pattern]
-    else:
-        names = sorted(glob.glob(pattern, recursive=True))
+    found = Path(pattern).exists()
+    names = [pattern] if found else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - Path.glob refuses absolute patterns
     matches = []
     for name in names:
         path = Path(name)

@@ -145,7 +145,7 @@ def _canonical(content: Mapping[str, Any]) -> bytes:
 def _check_kind(content: object) -> None:
     # Before the seals: another version may seal its manifest in another way.
     if not isinstance(content, dict):
-        raise ValueError("it is not a JSON object")  # noqa: TRY004 - a value, not a call, is wrong
+        raise ValueError("it is not a JSON object")  # noqa: TRY004 - a wrong value, not a wrong call
     kind, version = content.get("format"), content.get("version")
     if kind != FORMAT or type(version) is not int or version != VERSION:
         raise ValueError(
@@ -249,7 +249,7 @@ def _require_keys(content: _Object, expected: set[str], what: str) -> None:
 def _text(content: _Object, key: str) -> str:
     value = content[key]
     if not isinstance(value, str):
-        raise ValueError(f"{key} is {value!r}, not a string")  # noqa: TRY004 - as in _check_kind
+        raise ValueError(f"{key} is {value!r}, not a string")  # noqa: TRY004 - as above
     return value
 
 
@@ -279,7 +279,7 @@ def _relative_path(content: _Object) -> str:
 def _object(content: _Object, key: str) -> _Object:
     value = content[key]
     if not isinstance(value, dict):
-        raise ValueError(f"{key} is {value!r}, not an object")  # noqa: TRY004 - as in _check_kind
+        raise ValueError(f"{key} is {value!r}, not an object")  # noqa: TRY004 - as above
     return value
 
 

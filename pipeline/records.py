@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from .errors import Buffer
 from .fields import pack_fields, unpack_fields
+
+if TYPE_CHECKING:
+    from .errors import Buffer
 
 _PAGE_FIELDS = 8
 _DOCUMENT_FIELDS = 10
@@ -124,12 +127,12 @@ class DocumentView:
     @classmethod
     def from_payload(cls, payload: Buffer) -> DocumentView:
         """Return the view; raises ValueError when `payload` is not a document's."""
-        head, status, tail = _split_status(unpack_fields(payload, _DOCUMENT_FIELDS))
-        return cls(*head, status, *tail)
-
-
-def _split_status(fields: list[memoryview]) -> tuple[list[memoryview], int, list[memoryview]]:
-    return fields[:4], _number(fields[4]), fields[5:]
+        url, title, text, language, status, kind, charset, fetched_at, digest, links = (
+            unpack_fields(payload, _DOCUMENT_FIELDS)
+        )
+        return cls(
+            url, title, text, language, _number(status), kind, charset, fetched_at, digest, links
+        )
 
 
 def _number(field: memoryview) -> int:

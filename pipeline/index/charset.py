@@ -58,16 +58,16 @@ _ENCODINGS = (
         "iso-8859-7",
         "iso8859-7",
         (
-            "csisolatingreek ecma-118 elot_928 greek greek8 iso-ir-126 iso8859-7 iso88597 iso_8859-7 "
-            "iso_8859-7:1987 sun_eu_greek"
+            "csisolatingreek ecma-118 elot_928 greek greek8 iso-ir-126 iso8859-7 iso88597 "
+            "iso_8859-7 iso_8859-7:1987 sun_eu_greek"
         ),
     ),
     (
         "iso-8859-8",
         "iso8859-8",
         (
-            "csiso88598e csisolatinhebrew hebrew iso-8859-8-e iso-ir-138 iso8859-8 iso88598 iso_8859-8 "
-            "iso_8859-8:1988 visual"
+            "csiso88598e csisolatinhebrew hebrew iso-8859-8-e iso-ir-138 iso8859-8 iso88598 "
+            "iso_8859-8 iso_8859-8:1988 visual"
         ),
     ),
     ("iso-8859-8-i", "iso8859-8", "csiso88598i logical"),
@@ -86,8 +86,8 @@ _ENCODINGS = (
         "windows-1252",
         "cp1252",
         (
-            "ansi_x3.4-1968 ascii cp1252 cp819 csisolatin1 ibm819 iso-8859-1 iso-ir-100 iso8859-1 "
-            "iso88591 iso_8859-1 iso_8859-1:1987 l1 latin1 us-ascii x-cp1252"
+            "ansi_x3.4-1968 ascii cp1252 cp819 csisolatin1 ibm819 iso-8859-1 iso-ir-100 "
+            "iso8859-1 iso88591 iso_8859-1 iso_8859-1:1987 l1 latin1 us-ascii x-cp1252"
         ),
     ),
     ("windows-1253", "cp1253", "cp1253 x-cp1253"),
@@ -95,8 +95,8 @@ _ENCODINGS = (
         "windows-1254",
         "cp1254",
         (
-            "cp1254 csisolatin5 iso-8859-9 iso-ir-148 iso8859-9 iso88599 iso_8859-9 iso_8859-9:1989 l5 "
-            "latin5 x-cp1254"
+            "cp1254 csisolatin5 iso-8859-9 iso-ir-148 iso8859-9 iso88599 iso_8859-9 "
+            "iso_8859-9:1989 l5 latin5 x-cp1254"
         ),
     ),
     ("windows-1255", "cp1255", "cp1255 x-cp1255"),
@@ -122,8 +122,8 @@ _ENCODINGS = (
         "euc-kr",
         "cp949",
         (
-            "cseuckr csksc56011987 iso-ir-149 korean ks_c_5601-1987 ks_c_5601-1989 ksc5601 ksc_5601 "
-            "windows-949"
+            "cseuckr csksc56011987 iso-ir-149 korean ks_c_5601-1987 ks_c_5601-1989 ksc5601 "
+            "ksc_5601 windows-949"
         ),
     ),
     (REPLACEMENT, "", "csiso2022kr hz-gb-2312 iso-2022-cn iso-2022-cn-ext iso-2022-kr"),

@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-
 from sealedbeam.pipeline.fields import pack_fields, unpack_fields
 
 if TYPE_CHECKING:

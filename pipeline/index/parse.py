@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from sealedbeam.pipeline.records import Document
 
 from .charset import REPLACEMENT, UTF_8, decode, find_encoding
+from .complexity import is_too_complex
 from .html import HtmlContent, read_html
 from .http_body import decode_body, looks_like_html
 from .links import resolve_links
@@ -41,6 +42,7 @@ class RejectReason(StrEnum):
     UNDECODABLE_BODY = "undecodable_body"
     CONTENT_TYPE = "content_type"
     UNSUPPORTED_CHARSET = "unsupported_charset"
+    TOO_COMPLEX = "too_complex"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +82,15 @@ def _refusal(page: Page) -> RejectReason | None:
     return None if len(page.body) else RejectReason.EMPTY_BODY
 
 
-def _document(page: Page, body: bytes, content_type: str, charset: str) -> Document:
-    url = _clean(page.url)
+def _document(page: Page, body: bytes, content_type: str, charset: str) -> Document | Rejected:
     if content_type == _PLAIN:
         content = HtmlContent("", decode(body, charset).replace("\0", " ").strip(), "", [], "")
     else:
-        content = read_html(_html_source(body, charset))
+        source = _html_source(body, charset)
+        if is_too_complex(source):
+            return Rejected(RejectReason.TOO_COMPLEX)
+        content = read_html(source)
+    url = _clean(page.url)
     return Document(
         url=url,
         title=content.title,
@@ -100,11 +105,10 @@ def _document(page: Page, body: bytes, content_type: str, charset: str) -> Docum
     )
 
 
-def _html_source(body: bytes, charset: str) -> bytes | str:
-    """Return what the HTML engine is to read: UTF-8 bytes as they are, for it decodes them."""
-    if charset != UTF_8:
-        return decode(body, charset).replace("\0", " ")
-    return body.replace(b"\0", b" ") if b"\0" in body else body
+def _html_source(body: bytes, charset: str) -> bytes:
+    """Return the page in UTF-8; where it is so already, the HTML engine sees to invalid bytes."""
+    source = body if charset == UTF_8 else decode(body, charset).encode()
+    return source.replace(b"\0", b" ") if b"\0" in source else source
 
 
 def _clean(value: str) -> str:

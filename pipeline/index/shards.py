@@ -5,7 +5,7 @@ One row per term, ascending in UTF-8 byte order; one row group per range of term
 `positions` is flat: those of all postings of the term one after the other, as many each as `tfs`
 says. Encodings are by measurement on 40 MB of text: with delta encodings zstd still takes half
 off the doc ids and a quarter off the terms, and nothing worth its time off anything else (12.7 MB
-in all; 14.8 MB without, 12.7 MB with zstd on every column but slower to read).
+in all; 14.8 MB without, 12.7 MB with zstd on every column, a tenth slower to write).
 
 Page checksums leave page headers and the footer uncovered. Therefore a file is described by
 extents that tile it, so that each byte can be checked before Arrow parses it.

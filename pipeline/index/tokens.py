@@ -16,7 +16,7 @@ texts may be joined. Then it is cut into tokens:
 `tokenize` says this one character at a time, `tokenize_batch` in a few passes over the bytes: every
 byte from 128 on counts as part of a word at first, tokens are numbered by Arrow's dictionary, and
 only the distinct ones that are not plain ASCII are folded and cut by the exact rule.
-Batches of 2 to 4 MB stay in the cache and are the fastest.
+Batches of 1 to 16 MB are equally fast (180 to 190 MB/s of English); small ones take less memory.
 """
 
 from __future__ import annotations
@@ -197,11 +197,13 @@ def _cut(raw: NDArray[np.object_]) -> tuple[pa.BinaryArray, NDArray[np.int64]]:
     kept = word | (kinds == _SINGLE)
     begins = kept.copy()
     begins[1:] &= ~(word[1:] & word[:-1])
-    widths = np.searchsorted(_WIDER, chars, side="right") + 1
+    wider = ((chars >= limit).view(np.uint8) for limit in _WIDER)
+    widths = sum(wider, start=np.ones(len(chars), np.uint8))
     sizes = np.diff(np.flatnonzero(begins[kept]), append=np.count_nonzero(kept))
     lengths = sums_of(widths[kept], sizes)
     short = lengths <= TOKEN_BYTES_MAX
-    kept[np.flatnonzero(kept)[np.repeat(~short, sizes)]] = False
+    if not short.all():
+        kept[kept] = np.repeat(short, sizes)
     owners = np.cumsum(chars == 0)[begins][short] - 1
     data = str(chars[kept].tobytes(), "utf-32-le").encode()
     terms = binary_array(data, offsets_of(lengths[short]))

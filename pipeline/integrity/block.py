@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from .checksum import DIGEST_MODULUS, crc32c, digest128
@@ -64,6 +65,7 @@ class Block:
         identities: the identity of each record, in order.
         seals: the seal of each record, in order.
         protection: the preset it was written with.
+        bounds: the n + 1 offsets in `data` that bound the n frames; empty where it is not known.
     """
 
     data: bytes
@@ -71,6 +73,11 @@ class Block:
     identities: tuple[bytes, ...]
     seals: tuple[Seal, ...]
     protection: Protection
+    bounds: tuple[int, ...] = ()
+
+    def frame_extent(self, index: int) -> tuple[int, int]:
+        """Return where a record's frame begins and ends in `data`; where unknown, all of it."""
+        return (self.bounds[index], self.bounds[index + 1]) if self.bounds else (0, len(self.data))
 
     def digest_sum(self) -> int:
         """Return the sum of the records' XXH3-128 modulo 2^128."""
@@ -142,7 +149,8 @@ def write_block(
             by default each record is sealed now.
 
     Raises:
-        ValueError: an identity occurs twice or the id is too long.
+        ValueError: an identity occurs twice, the id is too long, a payload is a view of items
+            that are not bytes, or there are not as many seals as records.
     """
     pieces: list[Buffer] = []
     identities, payload_lengths, bounds, end = [], [], [0], 0
@@ -158,6 +166,10 @@ def write_block(
     frames = b"".join(pieces)
     if seals is None:
         seals = _seal_frames(frames, bounds, protection)
+    if len(frames) != end or len(seals) != len(identities):
+        raise ValueError(
+            f"block {block_id[:80]!r}: {len(frames)} bytes for {end}, or seals missing"
+        )
     table = Table(
         block_id,
         tuple(map(len, identities)),
@@ -168,16 +180,16 @@ def write_block(
     header, encoded = build_head(protection, table, end)
     mirror = (encoded, header) if protection.seals else ()
     data = b"".join((header, encoded, frames, *mirror))
-    return Block(data, block_id, tuple(identities), tuple(seals), protection)
+    start = len(header) + len(encoded)
+    places = tuple(start + bound for bound in bounds)
+    return Block(data, block_id, tuple(identities), tuple(seals), protection, places)
 
 
 def _seal_frames(frames: bytes, bounds: list[int], protection: Protection) -> tuple[Seal, ...]:
     if not protection.seals:
         return (Seal(),) * (len(bounds) - 1)
     view = memoryview(frames)
-    return tuple(
-        seal_frame(view[begin:end]) for begin, end in zip(bounds, bounds[1:], strict=False)
-    )
+    return tuple(seal_frame(view[begin:end]) for begin, end in pairwise(bounds))
 
 
 def open_block(data: Buffer | None, block_id: bytes | None, protection: Protection) -> Opened:
@@ -241,12 +253,10 @@ def _check_mirror(view: memoryview, header: Header, opened: Opened) -> None:
     table = view[HEADER_BYTES : HEADER_BYTES + header.table_bytes]
     end = HEADER_BYTES + header.table_bytes + header.frames_bytes
     mirror = view[end:]
-    if opened.repairs or (
-        mirror[: header.table_bytes] == table
-        and mirror[header.table_bytes :] == view[:HEADER_BYTES]
-    ):
-        return
-    opened.repairs.append((Method.MIRROR, 0))
+    whole = mirror[: header.table_bytes] == table
+    whole = whole and mirror[header.table_bytes :] == view[:HEADER_BYTES]
+    if not whole and not opened.repairs and len(view) >= end:
+        opened.repairs.append((Method.MIRROR, 0))
 
 
 def _read_frames(

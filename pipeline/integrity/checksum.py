@@ -10,6 +10,7 @@ Rules:
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import warnings
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ import xxhash
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from numpy.typing import NDArray
     from sealedbeam.pipeline.errors import Buffer
 
 CRC_BYTES = 4
@@ -47,7 +49,7 @@ class Crc32cProvider:
     extend: Callable[[int, bytes], int]
 
 
-def _readable(buffer: Buffer) -> Buffer:
+def _readable(buffer: Buffer) -> Buffer | NDArray[np.uint8]:
     # google-crc32c refuses these two types; a NumPy view of the same memory passes, uncopied.
     if type(buffer) is memoryview or type(buffer) is bytearray:
         return np.frombuffer(buffer, np.uint8)
@@ -59,23 +61,21 @@ def google_provider() -> Crc32cProvider:
     """Return google-crc32c (22-31 GB/s when native)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # its own fallback warning: ours names more
-        import google_crc32c
+        library = importlib.import_module("google_crc32c")
 
-    value = google_crc32c.value
+    value = library.value
     return Crc32cProvider(
         "google-crc32c",
-        google_crc32c.implementation == "c",
+        library.implementation == "c",
         lambda buffer: int(value(_readable(buffer))),
-        lambda crc, piece: int(google_crc32c.extend(crc, piece)),
+        lambda crc, piece: int(library.extend(crc, piece)),
     )
 
 
 @cache
 def crcmod_provider() -> Crc32cProvider:
     """Return crcmod (0.5 GB/s when its extension was compiled, some 60 times slower otherwise)."""
-    import crcmod.predefined
-
-    function = crcmod.predefined.mkPredefinedCrcFun("crc-32c")
+    function = importlib.import_module("crcmod.predefined").mkPredefinedCrcFun("crc-32c")
     native = importlib.util.find_spec("crcmod._crcfunext") is not None
     return Crc32cProvider(
         "crcmod",

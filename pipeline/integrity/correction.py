@@ -43,8 +43,13 @@ def mend(region: Buffer, stored_crc: int, stored_digest: bytes, *, correct: bool
     crc = crc32c(region)
     if digest == stored_digest and crc == stored_crc:
         return Mended(region)
-    if not correct:
-        return None
+    return _correct(region, (stored_crc, stored_digest), (crc, digest)) if correct else None
+
+
+def _correct(
+    region: Buffer, stored: tuple[int, bytes], computed: tuple[int, bytes]
+) -> Mended | None:
+    (stored_crc, stored_digest), (crc, digest) = stored, computed
     if digest == stored_digest:
         return Mended(region, Method.SEAL, (crc ^ stored_crc).bit_count())
     if crc == stored_crc:

@@ -15,7 +15,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from itertools import compress
+from operator import not_
+from typing import TYPE_CHECKING, NamedTuple
 
 from sealedbeam.pipeline.errors import IntegrityError
 
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
     from .block import Block, Found, Opened, Seal
     from .channel import Place, Transit
-    from .ledger import HopAccount
+    from .ledger import Cell, HopAccount
     from .protection import Protection
 
     Derive = Callable[[Sequence[bytes]], Sequence[tuple[bytes, Buffer]]]
@@ -81,7 +83,10 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Casualty:
-    """A record that was set aside: why, after how many deliveries, where, and its last bytes."""
+    """A record that was set aside: why, after how many deliveries, where, and its last bytes.
+
+    `raw` is what arrived in the record's place, as far as anything did.
+    """
 
     identity: bytes
     reason: str
@@ -100,22 +105,40 @@ class Carried:
 
 @dataclass(slots=True)
 class _Crossing:
-    """What is known so far of one block's crossing."""
+    """One block's crossing: between whom, by what rules, and what is known so far."""
 
     block: Block
+    hop: str
+    transit: Transit
+    policy: Policy
+    derive: Derive
+    account: HopAccount
     expected: dict[bytes, Seal]
     accepted: dict[bytes, Accepted] = field(default_factory=dict)
-    wounds: dict[bytes, tuple[str, bytes]] = field(default_factory=dict)
+    wounds: dict[bytes, _Wound] = field(default_factory=dict)
+    deliveries: dict[bytes, int] = field(default_factory=dict)
 
     def missing(self) -> list[bytes]:
         return [identity for identity in self.expected if identity not in self.accepted]
 
+    def cell(self, identity: bytes, attempt: int) -> Cell:
+        place = self.transit.place(identity, self.hop, attempt)
+        return self.account.cell(place.cluster, place.time_seconds)
 
-def carry(  # noqa: D417 - the remaining arguments are named by their types
+
+class _Wound(NamedTuple):
+    """Why a record was not accepted, and the bytes that came in its place."""
+
+    reason: str
+    raw: bytes
+
+
+def carry(
     block: Block,
     hop: str,
     transit: Transit,
     policy: Policy,
+    *,
     derive: Derive,
     account: HopAccount,
 ) -> Carried:
@@ -124,144 +147,130 @@ def carry(  # noqa: D417 - the remaining arguments are named by their types
     What the producer sealed is entered by the producer (`account.sealed`), not here.
 
     Args:
+        block: what the producer sealed.
+        hop: name of the hop.
+        transit: the task's use of the channel.
+        policy: protection and damage policy.
         derive: called with the identities that are missing after a delivery.
         account: the hop's ledger, entered here.
 
     Raises:
         IntegrityError: a record could not be corrected and the policy is to fail.
     """
-    crossing = _Crossing(block, dict(zip(block.identities, block.seals, strict=True)))
-    data = transit.deliver(block.data, hop, 1)
-    opened = open_block(data, block.block_id, policy.protection)
-    _take(crossing, opened, block, data, 1)
-    _enter_repairs(account, opened, transit.place(block.block_id, hop, 1))
+    expected = dict(zip(block.identities, block.seals, strict=True))
+    crossing = _Crossing(block, hop, transit, policy, derive, account, expected)
+    _deliver(crossing, block, 1)
     attempt = 1
     while missing := crossing.missing():
         if policy.on_damage is OnDamage.FAIL:
-            reason, _ = crossing.wounds[missing[0]]
+            name = block.block_id.decode(errors="backslashreplace")
             raise IntegrityError(
-                f"hop {hop}: {len(missing)} records of block {block.block_id.decode()} are damaged "
-                f"({reason}) and the policy is to fail; --on-damage retry derives them again"
+                f"hop {hop}: {len(missing)} records of block {name} are damaged "
+                f"({crossing.wounds[missing[0]].reason}) and the policy is to fail; "
+                "--on-damage retry derives them again"
             )
         if policy.on_damage is OnDamage.DROP or attempt >= policy.max_attempts:
             break
         attempt += 1
-        _enter_retries(account, crossing, missing, hop, attempt - 1, transit)
-        if not _deliver_again(crossing, missing, hop, attempt, transit, policy, derive, account):
-            break
-    carried = _settle(crossing, hop, attempt, transit, account)
+        again = _derive_again(crossing, missing, attempt)
+        if not again.identities:
+            break  # the same would be derived the next time
+        _deliver(crossing, again, attempt)
+    carried = _settle(crossing)
     transit.settle(hop, carried)
     return carried
 
 
-def _take(
-    crossing: _Crossing, opened: Opened, sent: Block, data: bytes | None, attempt: int
-) -> None:
-    """Accept what was found in a delivery, and note the wound of everything else that was sent."""
-    reasons: dict[int, str] = {}
-    raw: dict[int, bytes] = {}
-    whole_reason: str = LossReason.LOST_BLOCK
-    for loss in opened.losses:
-        if loss.index is None:
-            whole_reason = loss.reason
-        else:
-            reasons[loss.index] = loss.reason
-            raw[loss.index] = bytes(
-                memoryview(data or b"")[loss.offset : loss.offset + loss.length]
-            )
-    sealed = sent.protection.seals
-    for found in opened.found:
-        identity = sent.identities[found.index] if found.index < len(sent.identities) else b""
-        if sealed and (found.identity != identity or found.seal != crossing.expected.get(identity)):
-            reasons[found.index] = LossReason.FOREIGN_BLOCK
-            continue
-        if identity and identity not in crossing.accepted:
-            outcome = Outcome.CORRECTED if found.method else Outcome.INTACT
-            outcome = Outcome.RETRIED if attempt > 1 else outcome
-            crossing.accepted[identity] = Accepted(found, outcome, attempt)
+def _deliver(crossing: _Crossing, sent: Block, attempt: int) -> None:
+    """Deliver `sent`; accept what is proven to be in it, and note the wound of all the rest."""
+    data = crossing.transit.deliver(sent.data, crossing.hop, attempt)
+    opened = open_block(data, sent.block_id, crossing.policy.protection)
+    strange = _accept(crossing, opened, sent, attempt)
+    losses = {loss.index: loss for loss in opened.losses}
     for index, identity in enumerate(sent.identities):
-        if identity not in crossing.accepted:
-            wound = (reasons.get(index, whole_reason), raw.get(index, data or b""))
-            crossing.wounds[identity] = wound
-
-
-def _deliver_again(
-    crossing: _Crossing,
-    missing: list[bytes],
-    hop: str,
-    attempt: int,
-    transit: Transit,
-    policy: Policy,
-    derive: Derive,
-    account: HopAccount,
-) -> bool:
-    """Derive the missing records, deliver them, take them; False when none could be derived."""
-    block_id = crossing.block.block_id + b"#%d" % attempt
-    again = write_block(block_id, derive(missing), policy.protection)
-    faithful = [
-        seal == crossing.expected.get(identity)
-        for identity, seal in zip(again.identities, again.seals, strict=True)
-    ]
-    for identity, same in zip(again.identities, faithful, strict=True):
-        if not same:
-            crossing.wounds[identity] = (NOT_REPRODUCIBLE, b"")
-    if not any(faithful):
-        return False
-    data = transit.deliver(again.data, hop, attempt)
-    opened = open_block(data, block_id, policy.protection)
-    _take(crossing, opened, again, data, attempt)
-    for identity in again.identities:
-        place = transit.place(identity, hop, attempt)
-        cell = account.cell(place.cluster, place.time_seconds)
-        cell.again_records += 1
+        crossing.deliveries[identity] = crossing.deliveries.get(identity, 0) + 1
         if identity in crossing.accepted:
-            cell.again_bytes += len(crossing.accepted[identity].found.frame)
-    return True
-
-
-def _enter_retries(
-    account: HopAccount,
-    crossing: _Crossing,
-    missing: list[bytes],
-    hop: str,
-    attempt: int,
-    transit: Transit,
-) -> None:
-    for identity in missing:
-        place = transit.place(identity, hop, attempt)
-        attempts = account.cell(place.cluster, place.time_seconds).retry_attempts
-        reason = crossing.wounds[identity][0]
-        attempts[reason] = attempts.get(reason, 0) + 1
-
-
-def _enter_repairs(account: HopAccount, opened: Opened, place: Place) -> None:
-    """Count the bits corrected in the block's own head, which belong to no record."""
-    for method, bits in opened.repairs:
-        corrected = account.cell(place.cluster, place.time_seconds).corrected_bits
+            continue
+        loss = losses.get(index) or losses.get(None)
+        reason = LossReason.FOREIGN_BLOCK if loss is None or index in strange else loss.reason
+        begin, end = sent.frame_extent(index)
+        if loss is not None and loss.index is not None:
+            begin, end = loss.offset, loss.offset + loss.length
+        crossing.wounds[identity] = _Wound(reason, bytes(memoryview(data or b"")[begin:end]))
+    for method, bits in opened.repairs:  # in the block's own head: they belong to no record
+        corrected = crossing.cell(sent.block_id, attempt).corrected_bits
         corrected[method] = corrected.get(method, 0) + max(bits, 1)
 
 
-def _settle(
-    crossing: _Crossing, hop: str, attempts: int, transit: Transit, account: HopAccount
-) -> Carried:
+def _accept(crossing: _Crossing, opened: Opened, sent: Block, attempt: int) -> set[int]:
+    """Accept what was found and sent; return the numbers of proven records that nobody sent."""
+    strange: set[int] = set()
+    for found in opened.found:
+        if found.index >= len(sent.identities):
+            continue
+        identity = sent.identities[found.index]
+        if crossing.policy.protection.seals and (
+            found.identity != identity or found.seal != crossing.expected.get(identity)
+        ):
+            strange.add(found.index)
+        elif identity not in crossing.accepted:
+            outcome = Outcome.CORRECTED if found.method else Outcome.INTACT
+            outcome = Outcome.RETRIED if attempt > 1 else outcome
+            crossing.accepted[identity] = Accepted(found, outcome, attempt)
+    return strange
+
+
+def _derive_again(crossing: _Crossing, missing: list[bytes], attempt: int) -> Block:
+    """Return a block of those missing records that could be made again to the very same seal."""
+    for identity in missing:
+        attempts = crossing.cell(identity, attempt - 1).retry_attempts
+        reason = crossing.wounds[identity].reason
+        attempts[reason] = attempts.get(reason, 0) + 1
+    block_id = crossing.block.block_id + b"#%d" % attempt
+    protection = crossing.policy.protection
+    records = list(crossing.derive(missing))
+    again = write_block(block_id, records, protection)
+    same = [
+        crossing.expected.get(i) == s for i, s in zip(again.identities, again.seals, strict=True)
+    ]
+    if not all(same):
+        for identity in compress(again.identities, map(not_, same)):
+            if identity in crossing.wounds:
+                raw = crossing.wounds[identity].raw
+                crossing.wounds[identity] = _Wound(NOT_REPRODUCIBLE, raw)
+        again = write_block(block_id, compress(records, same), protection)
+    for index, identity in enumerate(again.identities):
+        begin, end = again.frame_extent(index)
+        cell = crossing.cell(identity, attempt)
+        cell.again_records += 1
+        cell.again_bytes += end - begin
+    return again
+
+
+def _settle(crossing: _Crossing) -> Carried:
     """Give each record its one final outcome, at the place of its first delivery."""
     carried = Carried()
     for identity, seal in crossing.expected.items():
-        place = transit.place(identity, hop, 1)
-        cell = account.cell(place.cluster, place.time_seconds)
+        cell = crossing.cell(identity, 1)
         accepted = crossing.accepted.get(identity)
         if accepted is None:
-            reason, raw = crossing.wounds[identity]
-            carried.casualties.append(Casualty(identity, reason, attempts, place, raw))
+            carried.casualties.append(_set_aside(crossing, identity))
+            reason = crossing.wounds[identity].reason
             cell.enter(Outcome.DROPPED, 0)
             cell.dropped_reasons[reason] = cell.dropped_reasons.get(reason, 0) + 1
-            account.accounted.add((seal,))
+            crossing.account.accounted.add((seal,))
             continue
         found = accepted.found
         carried.accepted.append(accepted)
         cell.enter(accepted.outcome, len(found.frame))
-        account.accounted.add((found.seal,))
+        crossing.account.accounted.add((found.seal,))
         if found.method is not None:
             bits = cell.corrected_bits
             bits[found.method] = bits.get(found.method, 0) + found.corrected_bits
     return carried
+
+
+def _set_aside(crossing: _Crossing, identity: bytes) -> Casualty:
+    reason, raw = crossing.wounds[identity]
+    place = crossing.transit.place(identity, crossing.hop, 1)
+    return Casualty(identity, reason, crossing.deliveries[identity], place, raw)

@@ -129,13 +129,24 @@ def decode_header(data: Buffer, *, sealed: bool, correct: bool) -> tuple[Header,
         return None
     mended = Mended(data[: _BODY.size])
     if sealed:
-        crc, digest = _SEAL.unpack_from(data, _BODY.size)
-        proven = mend(data[: _BODY.size], crc, digest, correct=correct)
+        seal_crc, seal_digest = _SEAL.unpack_from(data, _BODY.size)
+        proven = mend(data[: _BODY.size], seal_crc, seal_digest, correct=correct)
         if proven is None:
             return None
         mended = proven
-    magic, version, *fields, digest_sum, table_crc, table_digest = _BODY.unpack(mended.data)
-    header = Header(*fields, int.from_bytes(digest_sum), table_crc, table_digest)
+    magic, version, protection_id, code_id, *sizes, total, crc, digest = _BODY.unpack(mended.data)
+    count, table_bytes, parity_bytes, frames_bytes = sizes
+    header = Header(
+        protection_id,
+        code_id,
+        count,
+        table_bytes,
+        parity_bytes,
+        frames_bytes,
+        int.from_bytes(total),
+        crc,
+        digest,
+    )
     expected_code = CRC32C_XXH3 if sealed else NO_CODE
     if magic != MAGIC or version != VERSION or header.code_id != expected_code.code_id:
         return None

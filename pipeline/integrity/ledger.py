@@ -12,6 +12,7 @@ Rules:
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .block import Seal
 
 WINDOW_SECONDS = 60
+_DIGEST_SUM = re.compile("[0-9a-f]{32}")
 
 
 class Outcome(StrEnum):
@@ -61,7 +63,10 @@ class Tally:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Tally:
         """Return the tally that `to_json` wrote; raises ValueError or KeyError otherwise."""
-        return cls(_count(value["records"]), int(value["digest_sum"], 16))
+        digest_sum = value["digest_sum"]
+        if not isinstance(digest_sum, str) or not _DIGEST_SUM.fullmatch(digest_sum):
+            raise ValueError(f"{digest_sum!r} is not a sum of digests")
+        return cls(_count(value["records"]), int(digest_sum, 16))
 
 
 @dataclass(slots=True)
@@ -106,13 +111,16 @@ class Cell:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Cell:
         """Return the cell that `to_json` wrote; raises ValueError or TypeError otherwise."""
-        counts = {
-            name: {str(key): _count(number) for key, number in entry.items()}
-            if isinstance(entry, dict)
-            else _count(entry)
-            for name, entry in value.items()
-        }
-        return cls(**counts)
+        cell = cls()
+        for name, entry in value.items():
+            zero = getattr(cell, name) if name in cls.__slots__ else None
+            if isinstance(zero, dict) and isinstance(entry, dict):
+                zero.update({str(key): _count(number) for key, number in entry.items()})
+            elif isinstance(zero, int):
+                setattr(cell, name, _count(entry))
+            else:
+                raise TypeError(f"{name!r}: {entry!r} is not an entry of a cell")
+        return cell
 
 
 @dataclass(slots=True)

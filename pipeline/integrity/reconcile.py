@@ -57,10 +57,19 @@ def reconcile(
     for hop, account in hops.items():
         total = account.total()
         outcomes = total.intact + total.corrected + total.retried + total.dropped
-        for name, number in (("accounted for", account.accounted.records), ("ended", outcomes)):
+        numbers = {
+            "accounted for": account.accounted.records,
+            "entered": total.records,
+            "ended": outcomes,
+        }
+        for name, number in numbers.items():
             if number != account.sealed.records:
                 findings.append(f"hop {hop}: {account.sealed.records} sealed, {number} {name}")
                 imbalance = max(imbalance, abs(number - account.sealed.records))
+        reasons = sum(total.dropped_reasons.values())
+        if reasons != total.dropped:
+            findings.append(f"hop {hop}: {total.dropped} dropped, {reasons} with a reason")
+            imbalance = max(imbalance, abs(reasons - total.dropped))
         if account.accounted.digest_sum != account.sealed.digest_sum:
             findings.append(f"hop {hop}: the digests sealed and accounted for differ in their sum")
             imbalance = max(imbalance, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -38,7 +39,7 @@ class JobContext:
         inputs: the input files, in order.
         config: the options that decide the output.
         channel: what makes the job's channel.
-        scenario: the hash of the fault plan, empty in production.
+        scenario: the fault plan as JSON text, empty in production.
         keep_runs: whether the run files stay after the manifest.
     """
 
@@ -56,7 +57,7 @@ class JobContext:
             "format_version": FORMAT_VERSION,
             "inputs": [[file.size, file.crc32c] for file in self.inputs],
             "options": self.config.model_dump(mode="json"),
-            "scenario": self.scenario,
+            "scenario": hashlib.sha256(self.scenario.encode()).hexdigest(),
         }
 
     @cached_property

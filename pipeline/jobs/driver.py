@@ -19,13 +19,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from sealedbeam.pipeline.errors import SealedBeamError
 
-from .tasks import Task
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from .context import JobContext
+    from .tasks import Task
 
 DEATHS_MAX = 3
 """A task that was in the hands of this many workers when they died ends the job."""

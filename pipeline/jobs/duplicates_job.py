@@ -5,17 +5,15 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-
+from sealedbeam.pipeline.errors import IntegrityError
 from sealedbeam.pipeline.index.duplicates import Duplicate, decode_candidates, find_duplicates
 from sealedbeam.pipeline.integrity.checksum import crc32c
-from sealedbeam.pipeline.errors import IntegrityError
-from sealedbeam.pipeline.manifest import FileEntry, format_crc32c
+from sealedbeam.pipeline.manifest import format_crc32c
 
 from .entry import Entry
-from .files import commit_task, write_proven
+from .files import commit_file, commit_task
 from .quarantine import Quarantine
 from .runs import RunReader
 from .segment import DIGESTS
@@ -23,6 +21,7 @@ from .segment import DIGESTS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from .context import JobContext
@@ -49,9 +48,7 @@ def run_duplicates_task(context: JobContext, parts: Sequence[Entry]) -> Entry:
     entry.count("documents", "duplicate", len(duplicates))
     entry.count("documents", "tokens_duplicate", sum(found.length for found in duplicates))
     data = encode_duplicates(sorted(duplicates))
-    crc = format_crc32c(crc32c(data))
-    entry.files.append(FileEntry(PATH, len(data), crc, len(duplicates), ()))
-    write_proven(context.store, PATH, data, crc)
+    commit_file(context.store, entry, PATH, data)
     commit_task(context.store, entry, quarantine, transit)
     return entry
 
@@ -80,4 +77,5 @@ def read_duplicates(context: JobContext, entry: Entry) -> NDArray[np.int64]:
     if format_crc32c(crc32c(data)) != file.crc32c:
         raise IntegrityError(f"{PATH} is damaged; remove it and ledger/{TASK}.json, then go on")
     table = pq.read_table(io.BytesIO(data), page_checksum_verification=True)
-    return table.column("doc_id").to_numpy()
+    doc_ids: NDArray[np.int64] = table.column("doc_id").to_numpy()
+    return doc_ids

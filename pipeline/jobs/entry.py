@@ -111,12 +111,7 @@ def decode_entry(data: bytes, name: str) -> Entry:
         IntegrityError: a bit is not as it was written; `name` tells the reader which file.
     """
     try:
-        content = json.loads(data)
-        body = {key: value for key, value in content.items() if key not in {"crc32c", "sha256"}}
-        if _sealed(body) != data:
-            raise ValueError("its own checksums do not agree")
-        if content["format"] != FORMAT or content["version"] != VERSION:
-            raise ValueError(f"format {content['format']!r} {content['version']!r} is not known")
+        content = _proven(data)
         return Entry(
             task=content["task"],
             configuration_hash=content["configuration_hash"],
@@ -128,6 +123,17 @@ def decode_entry(data: bytes, name: str) -> Entry:
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise IntegrityError(f"ledger entry {name} is damaged: {error}") from None
+
+
+def _proven(data: bytes) -> dict[str, Any]:
+    """Return the content of an entry whose own checksums agree with its canonical bytes."""
+    content: dict[str, Any] = json.loads(data)
+    body = {key: value for key, value in content.items() if key not in {"crc32c", "sha256"}}
+    if _sealed(body) != data:
+        raise ValueError("its own checksums do not agree")
+    if content["format"] != FORMAT or content["version"] != VERSION:
+        raise ValueError(f"format {content['format']!r} {content['version']!r} is not known")
+    return content
 
 
 def _file_entry(value: Mapping[str, Any]) -> FileEntry:

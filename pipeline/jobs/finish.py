@@ -14,9 +14,11 @@ from sealedbeam.pipeline.manifest import (
     FileEntry,
     InputEntry,
     Manifest,
-    Totals as ManifestTotals,
     encode_manifest,
     format_crc32c,
+)
+from sealedbeam.pipeline.manifest import (
+    Totals as ManifestTotals,
 )
 
 from .entry import entry_path
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 OUTPUT_FOLDERS = ("documents", "runs", "shards", "quarantine", "ledger", "faults")
 SUMMARY = "summary.json"
 JOB = "ledger/job.json"
+PLAN = "faults/plan.json"
 COMPLETE, INCOMPLETE, FAILED = "complete", "incomplete", "failed"
 
 
@@ -43,6 +46,17 @@ class Observer(Protocol):
 
     def publish(self, context: JobContext, totals: Totals, summary: dict[str, Any]) -> None:
         """Write views of the ledger into the output folder."""
+
+
+class Unobserved:
+    """Looks at nothing and writes no views."""
+
+    def count_faults(self, journals: Sequence[bytes]) -> dict[str, int] | None:  # noqa: ARG002
+        """Return None: no scenario."""
+        return None
+
+    def publish(self, context: JobContext, totals: Totals, summary: dict[str, Any]) -> None:
+        """Write nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +103,7 @@ def finish(
     store.write(SUMMARY, json.dumps(summary, indent=1).encode() + b"\n")
     observer.publish(context, totals, summary)
     if totals.passes:
-        store.write(FILE_NAME, encode_manifest(_manifest(context, totals, files, summary)))
+        store.write(FILE_NAME, encode_manifest(_manifest(context, files, summary)))
         store.sweep(kept, OUTPUT_FOLDERS)
     findings = (
         *totals.reconciliation.findings,
@@ -107,15 +121,14 @@ def _files(context: JobContext, entries: Sequence[Entry]) -> list[FileEntry]:
         for file in entry.files
         if context.keep_runs or not file.path.startswith("runs/")
     ]
-    for path in (JOB, *(entry_path(entry.task) for entry in entries)):
+    plan = (PLAN,) if context.scenario else ()
+    for path in (JOB, *plan, *(entry_path(entry.task) for entry in entries)):
         data = context.store.read(path)
         files.append(FileEntry(path, len(data), format_crc32c(crc32c(data)), None, ()))
     return sorted(files, key=lambda file: file.path)
 
 
-def _manifest(
-    context: JobContext, totals: Totals, files: Sequence[FileEntry], summary: dict[str, Any]
-) -> Manifest:
+def _manifest(context: JobContext, files: Sequence[FileEntry], summary: dict[str, Any]) -> Manifest:
     return Manifest(
         context.configuration,
         context.configuration_hash,
@@ -134,5 +147,9 @@ def _manifest(
 
 def job_json(context: JobContext) -> bytes:
     """Return the file that marks a folder as this job's, written before any work."""
-    content = {"configuration": context.configuration, "inputs": list(context.paths)}
+    content = {
+        "configuration": context.configuration,
+        "containers": [file.container for file in context.inputs],
+        "inputs": list(context.paths),
+    }
     return canonical_json(content).encode() + b"\n"

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 from sealedbeam.pipeline.errors import UsageError
 
 from .driver import Workers
-from .finish import Finished, Observer
-from .settle import finish_job, stitch
 from .plan import plan_parts
-from .prepare import FolderLock, finished
+from .prepare import FolderLock, claimed, finished
+from .settle import finish_job, stitch
 from .tasks import duplicates_task, map_task, reduce_tasks
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .context import JobContext
+    from .finish import Finished, Observer
     from .plan import Part
 
 OPERATIONS = "operations.jsonl"
@@ -65,13 +65,10 @@ def run_index_job(
     """
     if workers < 1:
         raise UsageError(f"--workers {workers}: at least one worker is needed")
-    lock = FolderLock.take(context.store.root)
-    try:
+    with claimed(context) as lock:
         if finished(context):
             return None
         return _run(context, observer, workers, show, lock)
-    finally:
-        lock.release()
 
 
 def _run(

@@ -15,26 +15,26 @@ from sealedbeam.pipeline.crawl.values import Digest, WarcRecord
 from sealedbeam.pipeline.crawl.warc import PartReader
 from sealedbeam.pipeline.errors import IntegrityError
 from sealedbeam.pipeline.index.parse import Rejected, parse_page
-from sealedbeam.pipeline.integrity.channel import PerfectChannel
 from sealedbeam.pipeline.integrity.block import BLOCK_TARGET_BYTES, write_block
+from sealedbeam.pipeline.integrity.channel import PerfectChannel
 from sealedbeam.pipeline.integrity.ladder import Casualty, carry
 from sealedbeam.pipeline.integrity.lineage import Origin
 from sealedbeam.pipeline.records import Page
 
 from .derive import derive_documents, derive_pages
 from .entry import Entry, RunEntry
-from .files import commit_file, commit_parquet, commit_task
-from .quarantine import RAW_BYTES_MAX, Quarantine
+from .files import commit_file, commit_task
 from .plan import Part
+from .quarantine import RAW_BYTES_MAX, Quarantine
 from .segment import Run, Segment, SegmentFiles, StoredDocument, build_segment, run_name
+from .store import content_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sealedbeam.pipeline.crawl.values import Region
-    from sealedbeam.pipeline.integrity.ladder import Accepted, Carried, Derive
-
     from sealedbeam.pipeline.integrity.channel import Transit
+    from sealedbeam.pipeline.integrity.ladder import Accepted, Carried, Derive
 
     from .context import JobContext
 
@@ -140,7 +140,9 @@ class _MapTask:
                     batch, size = [], 0
         if batch:
             self._pass_pages(batch)
-        return reader.extent.first, reader.extent.end
+        extent = reader.extent
+        assert extent is not None, "a reader that is exhausted knows its extent"
+        return extent.first, extent.end
 
     def _admit(self, record: WarcRecord) -> tuple[bytes, bytes] | None:
         """Count a record; return it to be sealed if it is a page whose digest does not fail."""
@@ -203,7 +205,7 @@ class _MapTask:
         block = write_block(block_id, records, policy.protection)
         account = self._entry.hop(hop)
         account.sealed.add(block.seals)
-        carried = carry(block, hop, self._transit, policy, derive, account)
+        carried = carry(block, hop, self._transit, policy, derive=derive, account=account)
         for casualty in carried.casualties:
             self._lose(hop, casualty)
         return carried
@@ -275,8 +277,8 @@ class _MapTask:
             DOCUMENTS,
             self._transit,
             self._context.policy,
-            lambda ids: derive_documents(self._context, ids),
-            Entry("", "").hop(DOCUMENTS),
+            derive=lambda ids: derive_documents(self._context, ids),
+            account=Entry("", "").hop(DOCUMENTS),
         )
         fresh = {again.identity: StoredDocument.of(again) for again in carried.accepted}
         self._segment.documents = [
@@ -288,8 +290,8 @@ class _MapTask:
         documents = self._segment.documents
         entry.count("documents", "parsed", len(documents))
         entry.count("documents", "tokens", files.tokens)
-        bounds = [(str(documents[0].origin.doc_id), str(documents[-1].origin.doc_id))]
-        commit_parquet(store, entry, ("documents", task), files.documents, files.shape, bounds)
+        path = content_name("documents", task, "parquet", files.documents)
+        commit_file(store, entry, path, files.documents)
         pieces: list[bytes] = []
         places: list[tuple[Run, int, int, int, bytes]] = []
         offset = 0
@@ -301,7 +303,9 @@ class _MapTask:
             places.append((run, offset, len(block.data), seal.crc, seal.digest))
             pieces.append(block.data)
             offset += len(block.data)
-        path = commit_file(store, entry, ("runs", task, "runs"), b"".join(pieces)).path
+        data = b"".join(pieces)
+        path = content_name("runs", task, "runs", data)
+        commit_file(store, entry, path, data)
         entry.runs += [
             RunEntry(
                 run.kind,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sealedbeam.pipeline.crawl.detect import detect_container
@@ -17,11 +17,12 @@ from sealedbeam.pipeline.integrity.checksum import crc32c_of_pieces
 from sealedbeam.pipeline.manifest import FILE_NAME, format_crc32c
 
 from .context import JobContext
-from .finish import JOB, job_json
+from .finish import JOB, PLAN, job_json
 from .plan import InputFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from sealedbeam.pipeline.config import JobConfig
     from sealedbeam.pipeline.crawl.source import ByteSource
@@ -58,18 +59,43 @@ def prepare(
     scenario: str = "",
     keep_runs: bool = False,
 ) -> JobContext:
-    """Return the job of indexing `patterns` into `output`.
+    """Return the job of indexing `patterns` into `output`; nothing is written yet.
+
+    Args:
+        patterns: files, globs and folders.
+        output: the output folder.
+        config: the options that decide the output.
+        channel: what carries the blocks; by default nothing happens to them.
+        scenario: the JSON text of the fault plan, empty in production.
+        keep_runs: whether the run files stay.
 
     Raises:
-        UsageError: an input is missing, or the folder belongs to something else.
+        UsageError: an input is missing or cannot be opened, or a range has no inputs.
     """
     inputs = inspect_inputs(patterns)
     reference = channel or PerfectChannel().reference()
-    context = JobContext(
+    return JobContext(
         str(output.absolute()), inputs, config, reference, scenario, keep_runs=keep_runs
     )
-    claim(context)
-    return context
+
+
+@contextmanager
+def claimed(context: JobContext) -> Iterator[FolderLock]:
+    """Hold the output folder for this job alone.
+
+    Raises:
+        UsageError: it cannot be written, another job holds it, or it is another job's.
+    """
+    try:
+        context.store.root.mkdir(parents=True, exist_ok=True)
+        lock = FolderLock.take(context.store.root)
+    except OSError as error:
+        raise UsageError(f"cannot write to {context.output}: {error.strerror}") from None
+    try:
+        claim(context)
+        yield lock
+    finally:
+        lock.release()
 
 
 def claim(context: JobContext) -> None:
@@ -85,6 +111,8 @@ def claim(context: JobContext) -> None:
                 f"{store.root} is not empty and holds no job of this program; "
                 "give a new folder with --output"
             )
+        if context.scenario:
+            store.write(PLAN, context.scenario.encode())
         store.write(JOB, job_json(context))
     except OSError as error:
         raise UsageError(f"cannot write to {store.root}: {error}") from None

@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from sealedbeam.pipeline.errors import IntegrityError, UsageError
+from sealedbeam.pipeline.integrity.checksum import crc32c
+from sealedbeam.pipeline.manifest import FILE_NAME, decode_manifest, format_crc32c
+
+from .store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from sealedbeam.pipeline.integrity.ladder import Casualty
     from sealedbeam.pipeline.integrity.lineage import Origin
@@ -118,3 +124,23 @@ def decode_quarantine(data: bytes) -> list[Quarantined]:
     """Return the rows of a quarantine file whose bytes were checked before."""
     table = pq.read_table(io.BytesIO(data), page_checksum_verification=True)
     return [Quarantined(**row) for row in table.to_pylist()]
+
+
+def read_quarantine(root: Path) -> list[Quarantined]:
+    """Return all rows that the finished job in `root` set aside.
+
+    Raises:
+        UsageError: no job has finished there.
+        IntegrityError: the manifest or a quarantine file is damaged.
+    """
+    store = Store(root)
+    if not store.exists(FILE_NAME):
+        raise UsageError(f"{root} has no {FILE_NAME}: no job has finished there")
+    rows = []
+    for file in decode_manifest(store.read(FILE_NAME)).files:
+        if file.path.startswith("quarantine/"):
+            data = store.read(file.path)
+            if format_crc32c(crc32c(data)) != file.crc32c:
+                raise IntegrityError(f"{file.path} is damaged; audit tells what else is")
+            rows += decode_quarantine(data)
+    return rows

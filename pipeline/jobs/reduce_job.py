@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from sealedbeam.pipeline.errors import IntegrityError
 from sealedbeam.pipeline.index.merge import merge_runs
 from sealedbeam.pipeline.index.runs import decode_run
@@ -21,19 +20,19 @@ from sealedbeam.pipeline.integrity.ladder import Casualty, carry
 
 from .duplicates_job import read_duplicates
 from .entry import Entry
-from .files import commit_parquet, commit_task
+from .files import commit_file, commit_task
 from .map_job import RUNS, UNDECODABLE
 from .quarantine import Quarantine
 from .runs import RunReader
 from .segment import POSTINGS
+from .store import content_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-
     from sealedbeam.pipeline.index.invert import Inverted
-    from sealedbeam.pipeline.index.shards import ParquetFile, ShardTotals
+    from sealedbeam.pipeline.index.shards import ShardTotals
     from sealedbeam.pipeline.integrity.channel import Transit
     from sealedbeam.pipeline.integrity.ladder import Accepted
     from sealedbeam.pipeline.manifest import FileEntry
@@ -85,15 +84,15 @@ class _ReduceTask:
     def run(self, parts: Sequence[Entry], duplicates: NDArray[np.int64]) -> Entry:
         """Do the whole task and commit it."""
         source = self._read_runs(parts, duplicates)
-        data, written, totals = self._merge(source, duplicates, frozenset())
-        file = self._commit_shard(data, written)
-        dropped = self._read_back(file, data, written)
+        data, totals = self._merge(source, duplicates, frozenset())
+        file = self._commit_shard(data)
+        dropped = self._read_back(file, data)
         if dropped:
             # The consumer refuses these row groups: the shard is written again without them.
             whole = totals.tokens
             self._entry.files.remove(file)
-            data, written, totals = self._merge(source, duplicates, dropped)
-            self._commit_shard(data, written)
+            data, totals = self._merge(source, duplicates, dropped)
+            self._commit_shard(data)
             self._entry.count("shards", "tokens_dropped", whole - totals.tokens)
         self._entry.count("shards", "terms", totals.terms)
         self._entry.count("shards", "postings", totals.postings)
@@ -103,7 +102,7 @@ class _ReduceTask:
 
     def _merge(
         self, source: _Input, duplicates: NDArray[np.int64], left_out: frozenset[int]
-    ) -> tuple[memoryview, ParquetFile, ShardTotals]:
+    ) -> tuple[memoryview, ShardTotals]:
         """Return the shard's bytes; its runs are proven once more after they were used.
 
         Raises:
@@ -112,14 +111,14 @@ class _ReduceTask:
         ranges = (found for found in merge_runs(source.runs, duplicates) if len(found.terms))
         kept = (found for number, found in enumerate(ranges) if number not in left_out)
         sink = io.BytesIO()
-        written, totals = write_shard(kept, sink)
+        _, totals = write_shard(kept, sink)
         sealed = self._context.policy.protection.seals
         if sealed and not all(accepted.still_intact() for accepted in source.accepted):
             raise IntegrityError(
                 f"{self._task}: a run changed in memory while it was in use; run the same command "
                 "again, on another machine if this happens twice: its memory is failing"
             )
-        return sink.getbuffer(), written, totals
+        return sink.getbuffer(), totals
 
     def _read_runs(self, parts: Sequence[Entry], duplicates: NDArray[np.int64]) -> _Input:
         reader = RunReader(self._context, self._transit, self._entry, self._quarantine)
@@ -150,17 +149,13 @@ class _ReduceTask:
         casualty = Casualty(accepted.identity, UNDECODABLE, accepted.attempt, place, raw)
         self._quarantine.add_record(RUNS, casualty, None)
 
-    def _commit_shard(self, data: memoryview, written: ParquetFile) -> FileEntry:
-        bounds = [
-            ((group.first_term or b"").decode(), (group.last_term or b"").decode())
-            for group in written.row_groups
-        ]
-        store, entry = self._context.store, self._entry
-        return commit_parquet(store, entry, ("shards", self._task), data, written, bounds)
+    def _commit_shard(self, data: memoryview) -> FileEntry:
+        path = content_name(SHARDS, self._task, "parquet", data)
+        return commit_file(self._context.store, self._entry, path, data)
 
-    def _read_back(self, file: FileEntry, data: memoryview, written: ParquetFile) -> list[int]:
+    def _read_back(self, file: FileEntry, data: memoryview) -> frozenset[int]:
         """Take the stored row groups over hop "shards"; return the numbers of those dropped."""
-        groups = written.row_groups
+        groups = [part for part in file.parts if part.kind == "row_group"]
         names = [f"{self._task}/{number:05d}".encode() for number in range(len(groups))]
         policy, account = self._context.policy, self._entry.hop(SHARDS)
 
@@ -179,8 +174,8 @@ class _ReduceTask:
             SHARDS,
             self._transit,
             policy,
-            lambda identities: [(identity, by_name[identity]) for identity in identities],
-            account,
+            derive=lambda identities: [(identity, by_name[identity]) for identity in identities],
+            account=account,
         )
         for casualty in carried.casualties:
             self._quarantine.add_record(SHARDS, casualty, None)

@@ -62,8 +62,8 @@ class RunReader:
             RUNS,
             self._transit,
             policy,
-            lambda _: self._derive(entry, run, name),
-            self._entry.hop(RUNS),
+            derive=lambda _: self._derive(entry, run, name),
+            account=self._entry.hop(RUNS),
         )
         for casualty in carried.casualties:
             self._entry.count("runs", "tokens_dropped", run.tokens)

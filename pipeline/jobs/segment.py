@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-
 from sealedbeam.pipeline.index.documents import DocumentsWriter
 from sealedbeam.pipeline.index.documents import Origin as SourceRange
 from sealedbeam.pipeline.index.duplicates import Candidate, digest_shard, encode_candidates
@@ -24,12 +23,14 @@ from sealedbeam.pipeline.records import DocumentView
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sealedbeam.pipeline.index.shards import ParquetFile
     from sealedbeam.pipeline.index.tokens import TokenBatch
     from sealedbeam.pipeline.integrity.ladder import Accepted
 
 SEGMENT_TEXT_BYTES = 32 << 20
 _BATCH_TEXT_BYTES = 3 << 20  # tokenising is fastest on batches that stay in the cache
+
+ROW_GROUP_DOCUMENTS = 512
+"""A search that shows a hit decodes the text of one row group: it should not be a whole part."""
 
 POSTINGS = "postings"
 DIGESTS = "digests"
@@ -60,10 +61,9 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SegmentFiles:
-    """What a segment becomes: the documents file's bytes and shape, and the runs."""
+    """What a segment becomes: the documents file's bytes, and the runs."""
 
     documents: memoryview
-    shape: ParquetFile
     runs: tuple[Run, ...]
     tokens: int
 
@@ -109,9 +109,8 @@ def build_segment(
         tokens = len(inverted.positions)
         runs.append(Run(POSTINGS, shard, encode_run(inverted), tokens))
     runs += _digest_runs(documents, lengths, shards)
-    sink = io.BytesIO()
-    shape = _write_documents(sink, documents, lengths, paths)
-    return SegmentFiles(sink.getbuffer(), shape, tuple(runs), int(lengths.sum()))
+    data = _encode_documents(documents, lengths, paths)
+    return SegmentFiles(data, tuple(runs), int(lengths.sum()))
 
 
 def _text_batches(documents: Sequence[StoredDocument]) -> list[list[memoryview]]:
@@ -150,21 +149,24 @@ def _digest_runs(
     ]
 
 
-def _write_documents(
-    sink: io.BytesIO,
+def _encode_documents(
     documents: Sequence[StoredDocument],
     lengths: np.ndarray[tuple[int], np.dtype[np.int64]],
     paths: Sequence[str],
-) -> ParquetFile:
+) -> memoryview:
+    sink = io.BytesIO()
     writer = DocumentsWriter(sink)
-    writer.append(
-        np.array([document.origin.doc_id for document in documents], np.int64),
-        [document.view for document in documents],
-        lengths,
-        [
-            SourceRange(paths[origin.source], origin.offset, origin.length)
-            for origin, _, _ in documents
-        ],
-        np.array([document.accepted.found.seal.crc for document in documents], np.uint32),
-    )
-    return writer.close()
+    for start in range(0, len(documents), ROW_GROUP_DOCUMENTS):
+        group = documents[start : start + ROW_GROUP_DOCUMENTS]
+        writer.append(
+            np.array([document.origin.doc_id for document in group], np.int64),
+            [document.view for document in group],
+            lengths[start : start + ROW_GROUP_DOCUMENTS],
+            [
+                SourceRange(paths[origin.source], origin.offset, origin.length)
+                for origin, _, _ in group
+            ],
+            np.array([document.accepted.found.seal.crc for document in group], np.uint32),
+        )
+    writer.close()
+    return sink.getbuffer()

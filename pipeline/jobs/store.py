@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import os
 import uuid
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import xxhash
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TEMPORARY_SUFFIX = ".attempt"
 

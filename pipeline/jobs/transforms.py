@@ -7,19 +7,21 @@ name of a task and the fact that it has committed.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
-
 from sealedbeam.pipeline.errors import SealedBeamError
 
 from .context import JobContext
-from .finish import Observer
+from .finish import Observer, Unobserved
 from .plan import plan_parts
+from .prepare import claim
 from .report import Reporter
 from .settle import finish_job, stitch
 from .tasks import Task, duplicates_task, execute, map_task, reduce_tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class DoTask(beam.DoFn):  # type: ignore[misc]  # Beam is untyped
@@ -98,17 +100,19 @@ class BuildIndex(beam.PTransform):  # type: ignore[misc]  # Beam is untyped
 
     Example:
         with beam.Pipeline() as pipeline:
-            summary = pipeline | BuildIndex(prepare(["crawl.warc.gz"], Path("index")))
+            job = prepare(["crawl.warc.gz"], Path("index"), JobConfig())
+            summary = pipeline | BuildIndex(job)
     """
 
-    def __init__(self, context: JobContext, observer: Observer) -> None:
+    def __init__(self, context: JobContext, observer: Observer | None = None) -> None:
         """Build the index of a prepared job."""
         super().__init__()
         self._context = context
-        self._observer = observer
+        self._observer = observer or Unobserved()
 
     def expand(self, root: beam.Pipeline) -> beam.PCollection:
         """Wire the phases: map, barrier, reduce, barrier, finish."""
+        claim(self._context)
         context = self._context.to_json()
         parts = plan_parts(self._context.inputs, self._context.config.part_bytes)
         return (

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
+
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sealedbeam.pipeline.crawl import (
     Container,
@@ -50,6 +53,14 @@ def plain() -> Archive:
     return build_archive(500, Container.PLAIN)
 
 
+def inflates_to(member: bytes, content: bytes) -> bool:
+    """Return whether damage had no effect: it hit the bits that pad the last byte of the data."""
+    try:
+        return gzip.decompress(member) == content
+    except (OSError, EOFError, zlib.error):
+        return False
+
+
 @pytest.mark.parametrize("back", [8, 5, 4, 1])
 def test_gzip_trailer_flip(gzipped: Archive, back: int) -> None:
     """One bit in CRC or ISIZE costs that record alone and names its extent."""
@@ -66,7 +77,9 @@ def test_any_flip_in_gzip_data(place: float, bit: int) -> None:
     archive = build_archive(20)
     victim = archive.records[10]
     offset = victim.offset + 10 + int(place * (victim.length - 10))
-    found = read_all(flip_bit(archive.data, offset, bit), Container.GZIP_MEMBERS)
+    stored = flip_bit(archive.data, offset, bit)
+    assume(not inflates_to(stored[victim.offset : victim.end], victim.raw))
+    found = read_all(stored, Container.GZIP_MEMBERS)
     assert truth(without(archive, 10)) == bodies(found)
     assert [(victim.offset, victim.length)] == extents(regions(found))
 
@@ -243,6 +256,9 @@ def test_a_stream_that_falls_into_step_with_its_neighbour() -> None:
     victim = archive.records[40]
     for bit in range(8):
         for back in range(9, 60):
-            found = read_all(flip_bit(archive.data, victim.end - back, bit), archive.container)
+            stored = flip_bit(archive.data, victim.end - back, bit)
+            if inflates_to(stored[victim.offset : victim.end], victim.raw):
+                continue
+            found = read_all(stored, archive.container)
             assert truth(without(archive, 40)) == bodies(found)
             assert [(victim.offset, victim.length)] == extents(regions(found))

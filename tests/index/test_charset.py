@@ -7,7 +7,6 @@ import codecs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from sealedbeam.pipeline.index import charset
 
 _RUSSIAN = "Съешь же ещё этих мягких французских булок, да выпей чаю. " * 8
@@ -146,7 +145,7 @@ def test_labels(label: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "body", "text"),
     [
-        ("shift_jis", b"\x87\x40\x81\x60", "①～"),
+        ("shift_jis", b"\x87\x40\x81\x60", "①\uff5e"),
         ("gbk", "€𠀀".encode("gb18030"), "€𠀀"),
         ("euc-kr", "똠".encode("cp949"), "똠"),
         ("x-user-defined", b"a\x80\xff", "a\uf780\uf7ff"),

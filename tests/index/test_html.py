@@ -7,7 +7,6 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from sealedbeam.pipeline.index.html import MAX_TITLE_CHARACTERS, read_html
 
 _WORDS = st.text("abcdefg", min_size=1, max_size=5)

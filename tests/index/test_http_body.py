@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from sealedbeam.pipeline.index import http_body
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _HTML = b"<!doctype html><p>" + b"sealed beam " * 50
 _GZIP = gzip.compress(_HTML, mtime=0)
@@ -25,9 +28,13 @@ def _chunk(body: bytes, size: int) -> bytes:
 @given(body=st.binary(), size=st.integers(1, 40), coding=st.sampled_from(["gzip", "deflate", ""]))
 def test_round_trip(body: bytes, size: int, coding: str) -> None:
     """What was encoded, then chunked, comes back."""
-    encode = {"gzip": gzip.compress, "deflate": zlib.compress, "": bytes}[coding]
+    encoders: dict[str, Callable[[bytes], bytes]] = {
+        "gzip": gzip.compress,
+        "deflate": zlib.compress,
+        "": bytes,
+    }
 
-    assert body == http_body.decode_body(_chunk(encode(body), size), "chunked", coding)
+    assert body == http_body.decode_body(_chunk(encoders[coding](body), size), "chunked", coding)
 
 
 @pytest.mark.parametrize(

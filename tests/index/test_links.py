@@ -6,7 +6,6 @@ import ada_url
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-
 from sealedbeam.pipeline.index import links
 
 _PAGE = "https://example.org/docs/guide/page.html?q=1#top"

@@ -53,6 +53,14 @@ def test_runs_may_share_a_part(corpus: dict[int, str], cut: int) -> None:
     assert postings_of(corpus) == merged
 
 
+def test_the_last_number_of_a_part_can_be_dropped() -> None:
+    """A part's numbers take all 32 bits, and the next part's first one is not among them."""
+    last = (1 << 32) - 1
+    runs = [(0, inverted_of({0: "a", last: "a b"})), (1 << 32, inverted_of({0: "a"}))]
+    (part,) = merge_runs(runs, np.array([last]))
+    assert as_dict(part) == {b"a": {0: [0], last + 1: [0]}}
+
+
 def test_runs_out_of_order_are_refused() -> None:
     """A run given twice, or parts in descending order, would be a silently wrong index."""
     run = inverted_of({3: "a"})

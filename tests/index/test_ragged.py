@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -34,7 +36,7 @@ def test_sums_and_ascents_are_those_of_each_row(lists: list[list[int]]) -> None:
     values = np.array([value for row in lists for value in row], np.uint8)
     counts = np.array([len(row) for row in lists], np.int64)
     assert [sum(row) for row in lists] == sums_of(values, counts).tolist()
-    expected = all(a < b for row in lists for a, b in zip(row, row[1:], strict=False))
+    expected = all(a < b for row in lists for a, b in pairwise(row))
     assert expected == ascends_within(values, counts)
 
 

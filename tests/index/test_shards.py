@@ -111,6 +111,19 @@ def test_gaps_are_not_overlooked() -> None:
     assert file.footer_offset == ParquetFile.of(metadata, len(data)).footer_offset
     with pytest.raises(ValueError, match="footer"):
         ParquetFile.of(metadata, len(data) + 1)
+    metadata.append_row_groups(metadata)
+    with pytest.raises(ValueError, match="starts at 4"):
+        ParquetFile.of(metadata, len(data))
+
+
+def test_a_sink_that_takes_more_bytes_is_noticed() -> None:
+    """Bytes that somebody else wrote into the sink lie in no extent."""
+    sink = io.BytesIO()
+    writer = ShardWriter(sink)
+    writer.append(ranges_of(20)[0])
+    sink.write(b"foreign")
+    with pytest.raises(ValueError, match="footer"):
+        writer.close()
 
 
 def test_equal_postings_are_equal_bytes() -> None:

@@ -1,0 +1,98 @@
+"""Results as text for a person: pure functions of what the jobs return."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from .index.snippets import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .index.search import Results
+    from .jobs.audit import Audit
+    from .jobs.quarantine import Quarantined
+
+_ROWS_SHOWN = 20
+_RAW_BYTES_SHOWN = 24
+
+
+def describe_summary(summary: dict[str, Any], output: str) -> str:
+    """Return what summary.json says, in a dozen lines."""
+    pages, inputs = summary["pages"], summary["inputs"]
+    rejected = ", ".join(f"{number} {reason}" for reason, number in pages["rejected"].items())
+    lines = [
+        (
+            f"{pages['read']:,} pages read: {pages['indexed']:,} indexed, "
+            f"{pages['duplicate']:,} duplicate, {sum(pages['rejected'].values()):,} rejected"
+            f"{f' ({rejected})' if rejected else ''}, {pages['quarantined']:,} quarantined"
+        ),
+        (
+            f"{inputs['damaged_regions']:,} damaged regions in the input; digests "
+            f"{inputs['digest_good']:,} good, {inputs['digest_absent']:,} absent, "
+            f"{inputs['digest_bad']:,} bad"
+        ),
+        "",
+        f"{'hop':<10}{'records':>10}{'intact':>10}{'corrected':>10}{'retried':>10}{'dropped':>10}",
+    ]
+    for hop, cell in summary["hops"].items():
+        lines.append(f"{hop:<10}" + "".join(f"{number:>10,}" for number in cell.values()))
+    lines += [
+        "",
+        (
+            f"{summary['terms']:,} terms, {summary['postings']:,} postings, "
+            f"{summary['tokens']:,} tokens in {summary['documents']:,} documents"
+        ),
+    ]
+    if "faults" in summary:
+        faults = summary["faults"]
+        outcomes = [name for name in faults if name != "injected"]
+        terms = " + ".join(f"{faults[name]:,} {name}" for name in outcomes)
+        lines.append(f"faults: {faults['injected']:,} injected = {terms}")
+        if faults["escaped"]:
+            lines.append(f"ESCAPED: {faults['escaped']:,} faults went into the index unseen")
+    lines += [
+        f"ledger: {summary['ledger']}; status: {summary['status']}; {summary['seconds']:.1f} s",
+        f"report: {output}/report.html   metrics: {output}/metrics.prom",
+    ]
+    return "\n".join(lines)
+
+
+def describe_results(results: Results) -> str:
+    """Return the hits of a search."""
+    lines = [f"{results.total:,} documents match {printable(results.query)}"]
+    for hit in results.hits:
+        lines.append(f"\n{hit.rank:>3}. {hit.title or hit.url}  [{hit.score:.3f}]")
+        lines.append(f"     {hit.url}\n     {hit.snippet}")
+    return "\n".join(lines)
+
+
+def describe_audit(report: Audit) -> str:
+    """Return the findings of an audit and what it looked at."""
+    verdict = f"{len(report.findings)} findings" if report.findings else "all intact"
+    return "\n".join(
+        (
+            *(f"DAMAGED  {printable(finding)}" for finding in report.findings),
+            (
+                f"{report.files:,} files, {report.bytes:,} bytes, {report.documents:,} documents "
+                f"against their seals, ledger added up again: {verdict}"
+            ),
+        )
+    )
+
+
+def describe_quarantine(rows: Sequence[Quarantined]) -> str:
+    """Return the counts by reason, then the first rows with their first bytes."""
+    lines = [f"{len(rows)} set aside"]
+    counts = Counter((row.stage, row.reason) for row in rows)
+    lines += [f"{number:>8}  {stage}: {why}" for (stage, why), number in sorted(counts.items())]
+    for row in rows[:_ROWS_SHOWN]:
+        end = row.source_offset + row.source_length
+        place = f"{row.source_file} [{row.source_offset}..{end})" if row.source_file else row.task
+        raw = row.raw[:_RAW_BYTES_SHOWN]
+        lines.append(f"\n{printable(place)}\n  {row.stage}: {row.reason}, {row.raw_length} bytes")
+        lines.append(f"  {raw.hex(' ')}  {printable(raw.decode('latin-1'))}")
+    if len(rows) > _ROWS_SHOWN:
+        lines.append(f"\n... and {len(rows) - _ROWS_SHOWN} more; --export FILE writes them all")
+    return "\n".join(lines)
