@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .jobs.totals import Totals
     from .progress import Display
 
+_EXIT_INCOMPLETE = 4
 _EXIT_INTERRUPTED = 130
 _EXIT_TERMINATED = 143
 _FOLDER = click.Path(path_type=Path)
@@ -213,8 +214,7 @@ def _run_index(inputs: Sequence[str], options: dict[str, Any]) -> int:
     from .jobs.prepare import prepare
 
     patterns, beam_options = _split_options(inputs)
-    overrides = {name: options[name] for name in JobConfig.model_fields if options.get(name)}
-    overrides["seed"] = options["seed"]
+    overrides = {name: options[name] for name in JobConfig.model_fields if name in options}
     config = load_config(options["config"], overrides)
     output: Path = options["output"]
     channel, scenario = PerfectChannel(options["cluster"]).reference(), ""
@@ -277,6 +277,7 @@ def _show(display: Display, progress: Progress) -> None:
 
 def _tell(context: JobContext, result: Finished | None, *, quiet: bool, as_json: bool) -> int:
     """Print how the job ended; return the exit code."""
+    from .crawl.values import Container
     from .display import describe_summary
 
     if result is None:
@@ -284,7 +285,8 @@ def _tell(context: JobContext, result: Finished | None, *, quiet: bool, as_json:
             click.echo(context.store.read("summary.json").decode(), nl=False)
         elif not quiet:
             click.echo(f"{context.output} is already finished by this very job: nothing to do")
-        return 0
+        unreadable = any(file.container is Container.UNKNOWN for file in context.inputs)
+        return _EXIT_INCOMPLETE if unreadable else 0
     if as_json:
         click.echo(json.dumps(result.summary, indent=1))
     elif not quiet:

@@ -7,6 +7,7 @@ fields is known to both sides, so a payload of another shape is refused before a
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,9 +16,14 @@ if TYPE_CHECKING:
     from .errors import Buffer
 
 
+@lru_cache(maxsize=64)
+def _lengths(count: int) -> struct.Struct:
+    return struct.Struct(f"<{count}I")
+
+
 def pack_fields(fields: Sequence[Buffer]) -> bytes:
     """Return `fields` as one payload; each is at most 2^32 - 1 bytes."""
-    return b"".join((struct.pack(f"<{len(fields)}I", *map(len, fields)), *fields))
+    return b"".join((_lengths(len(fields)).pack(*map(len, fields)), *fields))
 
 
 def unpack_fields(payload: Buffer, count: int) -> list[memoryview]:
@@ -30,7 +36,7 @@ def unpack_fields(payload: Buffer, count: int) -> list[memoryview]:
     start = 4 * count
     if len(view) < start:
         raise ValueError(f"payload of {len(view)} bytes is too short for {count} lengths")
-    lengths = struct.unpack_from(f"<{count}I", view)
+    lengths = _lengths(count).unpack_from(view)
     if start + sum(lengths) != len(view):
         raise ValueError(f"{count} fields need {start + sum(lengths)} bytes, got {len(view)}")
     fields = []

@@ -130,6 +130,8 @@ def seal_frame(frame: Buffer) -> Seal:
 
 def seal_record(identity: bytes, payload: Buffer) -> Seal:
     """Return the seal of a record that is not (yet) in a block."""
+    if len(payload) != memoryview(payload).nbytes:
+        raise ValueError("the payload is a view of items that are not bytes")
     return seal_frame(b"".join((frame_prefix(identity, len(payload)), payload)))
 
 
@@ -161,15 +163,17 @@ def write_block(
         payload_lengths.append(len(payload))
         end += len(prefix) + len(payload)
         bounds.append(end)
-    if len(set(identities)) != len(identities) or len(block_id) > BLOCK_ID_BYTES_MAX:
-        raise ValueError(f"block {block_id[:80]!r}: identities repeat, or the id is too long")
     frames = b"".join(pieces)
     if seals is None:
         seals = _seal_frames(frames, bounds, protection)
-    if len(frames) != end or len(seals) != len(identities):
-        raise ValueError(
-            f"block {block_id[:80]!r}: {len(frames)} bytes for {end}, or seals missing"
-        )
+    fault = (
+        (len(block_id) > BLOCK_ID_BYTES_MAX and "its id is too long")
+        or (len(set(identities)) != len(identities) and "identities repeat")
+        or (len(frames) != end and "a payload is a view of items that are not bytes")
+        or (len(seals) != len(identities) and "there is not one seal for each record")
+    )
+    if fault:
+        raise ValueError(f"block {block_id[:80]!r}: {fault}")
     table = Table(
         block_id,
         tuple(map(len, identities)),

@@ -103,6 +103,13 @@ class Carried:
     casualties: list[Casualty] = field(default_factory=list)
 
 
+class _Wound(NamedTuple):
+    """Why a record was not accepted, and the bytes that came in its place."""
+
+    reason: str
+    raw: bytes
+
+
 @dataclass(slots=True)
 class _Crossing:
     """One block's crossing: between whom, by what rules, and what is known so far."""
@@ -124,13 +131,6 @@ class _Crossing:
     def cell(self, identity: bytes, attempt: int) -> Cell:
         place = self.transit.place(identity, self.hop, attempt)
         return self.account.cell(place.cluster, place.time_seconds)
-
-
-class _Wound(NamedTuple):
-    """Why a record was not accepted, and the bytes that came in its place."""
-
-    reason: str
-    raw: bytes
 
 
 def carry(

@@ -147,7 +147,10 @@ def _check_ledger(store: Store, manifest: Manifest, report: Audit) -> None:
                 entries.append(decode_entry(store.read(file.path), file.path))
             except (IntegrityError, OSError):
                 return  # the file was named above; without it no sum means anything
-    context = _context(store, manifest)
+    try:
+        context = _context(store, manifest)
+    except (OSError, ValueError, LookupError, TypeError):
+        return  # the job file was named above
     totals = total(context, entries)
     report.findings += [*totals.reconciliation.findings, *totals.too_many_dropped]
     unreadable = any(file.container is Container.UNKNOWN for file in context.inputs)
@@ -155,8 +158,8 @@ def _check_ledger(store: Store, manifest: Manifest, report: Audit) -> None:
         json.dumps(summarise(context, totals, INCOMPLETE if unreadable else COMPLETE))
     )
     try:
-        summary = json.loads(store.read(SUMMARY))
-    except (OSError, ValueError):
+        summary = dict(json.loads(store.read(SUMMARY)))
+    except (OSError, ValueError, TypeError):
         report.findings.append(f"{SUMMARY} cannot be read; the ledger still can")
         return
     found = {key: value for key, value in summary.items() if key not in _NOT_COMPARED}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ from sealedbeam.pipeline.config import (
     canonical_json,
     configuration_hash,
 )
+from sealedbeam.pipeline.errors import IntegrityError, UsageError
 from sealedbeam.pipeline.filesystems import open_source
 from sealedbeam.pipeline.integrity.channel import ChannelReference
 
@@ -55,6 +57,7 @@ class JobContext:
         """All that decides the output's bytes: what the configuration hash covers."""
         return {
             "format_version": FORMAT_VERSION,
+            "unicode_version": unicodedata.unidata_version,
             "inputs": [[file.size, file.crc32c] for file in self.inputs],
             "options": self.config.model_dump(mode="json"),
             "scenario": hashlib.sha256(self.scenario.encode()).hexdigest(),
@@ -97,19 +100,27 @@ class JobContext:
     def source(self, number: int) -> ByteSource:
         """Return input number `number`, opened."""
         if number not in self._sources:
-            self._sources[number] = open_source(self.inputs[number].path)
+            expected, source = self.inputs[number], open_source(self.inputs[number].path)
+            if source.size != expected.size:
+                raise UsageError(
+                    f"{expected.path} has {source.size} bytes; when the job began it had "
+                    f"{expected.size}. Give the input as it was, or a new folder with --output"
+                )
+            self._sources[number] = source
         return self._sources[number]
 
     def committed(self, task: str) -> Entry | None:
         """Return the entry of a task of this very job, None when it did not commit.
 
-        Raises:
-            IntegrityError: the entry is damaged.
+        A damaged entry is none: the task is done again, and commits the same once more.
         """
         path = entry_path(task)
         if not self.store.exists(path):
             return None
-        entry = decode_entry(self.store.read(path), path)
+        try:
+            entry = decode_entry(self.store.read(path), path)
+        except IntegrityError:
+            return None
         return entry if entry.configuration_hash == self.configuration_hash else None
 
     def to_json(self) -> str:

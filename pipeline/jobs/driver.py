@@ -14,6 +14,7 @@ import selectors
 import subprocess
 import sys
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -42,6 +43,7 @@ class _Worker:
     held: dict[str, Task] = field(default_factory=dict)
     buffered: bytes = b""
     idle: bool = False
+    started: bool = False
 
 
 class Workers:
@@ -69,6 +71,7 @@ class Workers:
         self._selector = selectors.DefaultSelector()
         self._workers: list[_Worker] = []
         self._started = 0
+        self._stillborn = 0
         self._deaths: dict[str, int] = {}
         self._queue: deque[Task] = deque()
 
@@ -95,7 +98,7 @@ class Workers:
         """
         self._queue.extend(tasks)
         while self._queue or any(worker.held for worker in self._workers):
-            for worker in self._workers:
+            for worker in list(self._workers):
                 if worker.idle and self._queue:
                     self._hand_out(worker)
             for key, _ in self._selector.select():
@@ -114,8 +117,8 @@ class Workers:
         )
         for descriptor in theirs:
             os.close(descriptor)
-        with os.fdopen(context_write, "wb") as file:
-            file.write(self._context)
+        with suppress(BrokenPipeError), os.fdopen(context_write, "wb") as file:
+            file.write(self._context)  # one that died already is noticed by its events' end
         self._started += 1
         worker = _Worker(self._started, process, tasks_write, events_read)
         self._workers.append(worker)
@@ -148,7 +151,8 @@ class Workers:
             error.exit_code = event["exit_code"]
             raise error
         if "idle" in event:
-            worker.idle = True
+            worker.idle = worker.started = True
+            self._stillborn = 0
             return
         worker.held.pop(event["done"], None)
         self._listen({**event, "worker": worker.number})
@@ -158,6 +162,12 @@ class Workers:
         held = list(worker.held.values())
         code = self._bury(worker)
         self._listen({"lost_worker": worker.number, "exit": code, "tasks": [t.name for t in held]})
+        self._stillborn += not worker.started
+        if self._stillborn >= DEATHS_MAX:
+            raise SealedBeamError(
+                f"{DEATHS_MAX} workers died one after the other before they could begin "
+                f"(last exit {code}); what they wrote to standard error tells why"
+            )
         for task in held[:1]:  # the first one held is the one it was working on
             self._deaths[task.name] = self._deaths.get(task.name, 0) + 1
             if self._deaths[task.name] >= DEATHS_MAX:

@@ -43,7 +43,10 @@ def run_duplicates_task(context: JobContext, parts: Sequence[Entry]) -> Entry:
     for shard in range(context.shards):
         candidates = []
         for _, _, accepted in reader.read(parts, DIGESTS, shard):
-            candidates += decode_candidates(accepted.payload)
+            try:
+                candidates += decode_candidates(accepted.payload)
+            except ValueError:
+                reader.set_undecodable_aside(accepted)
         duplicates += find_duplicates(candidates)
     entry.count("documents", "duplicate", len(duplicates))
     entry.count("documents", "tokens_duplicate", sum(found.length for found in duplicates))

@@ -45,6 +45,15 @@ def commit_file(store: Store, entry: Entry, path: str, data: bytes | memoryview)
     )
 
 
+def is_stored(store: Store, file: FileEntry) -> bool:
+    """Whether a file lies in the store with the bytes that were committed."""
+    try:
+        data = store.read(file.path)
+    except OSError:
+        return False
+    return len(data) == file.bytes and format_crc32c(crc32c(data)) == file.crc32c
+
+
 def commit_task(store: Store, entry: Entry, quarantine: Quarantine, transit: Transit) -> None:
     """Commit what a task set aside and its fault journal, then the entry: now it has happened."""
     if quarantine.rows:

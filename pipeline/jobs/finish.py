@@ -113,14 +113,14 @@ def finish(
     return Finished(summary, findings, {COMPLETE: 0, INCOMPLETE: 4, FAILED: 3}[status])
 
 
+def covered_files(context: JobContext, entry: Entry) -> list[FileEntry]:
+    """Return those of a task's files that the manifest will cover."""
+    return [file for file in entry.files if context.keep_runs or not file.path.startswith("runs/")]
+
+
 def _files(context: JobContext, entries: Sequence[Entry]) -> list[FileEntry]:
     """Return every file that the manifest covers, by path."""
-    files = [
-        file
-        for entry in entries
-        for file in entry.files
-        if context.keep_runs or not file.path.startswith("runs/")
-    ]
+    files = [file for entry in entries for file in covered_files(context, entry)]
     plan = (PLAN,) if context.scenario else ()
     for path in (JOB, *plan, *(entry_path(entry.task) for entry in entries)):
         data = context.store.read(path)

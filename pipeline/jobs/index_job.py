@@ -5,25 +5,27 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from sealedbeam.pipeline.errors import UsageError
+from sealedbeam.pipeline.errors import IntegrityError, UsageError
 
 from .driver import Workers
 from .plan import plan_parts
 from .prepare import FolderLock, claimed, finished
-from .settle import finish_job, stitch
-from .tasks import duplicates_task, map_task, reduce_tasks
+from .settle import conclude, phases, stitch, take_back_damaged
+from .tasks import map_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from types import TracebackType
 
     from .context import JobContext
     from .finish import Finished, Observer
     from .plan import Part
 
 OPERATIONS = "operations.jsonl"
+_REPAIRS_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,10 @@ class Progress:
 
 
 class Operations:
-    """Appends what real processes did to operations.jsonl: outside the ledger, never hashed."""
+    """Appends what real processes did to operations.jsonl: outside the ledger, never hashed.
+
+    A context manager.
+    """
 
     def __init__(self, root: Path) -> None:
         """Append to the log in `root`."""
@@ -47,8 +52,15 @@ class Operations:
         self._file.write(json.dumps({"time": round(time.time(), 3), **event}) + "\n")
         self._file.flush()
 
-    def close(self) -> None:
-        """Close the log."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._file.close()
 
 
@@ -68,49 +80,71 @@ def run_index_job(
     with claimed(context) as lock:
         if finished(context):
             return None
-        return _run(context, observer, workers, show, lock)
+        with Operations(context.store.root) as operations:
+            parts = plan_parts(context.inputs, context.config.part_bytes)
+            job = _IndexJob(context, parts, operations, show)
+            return job.run(observer, workers, lock)
 
 
-def _run(
-    context: JobContext,
-    observer: Observer,
-    workers: int,
-    show: Callable[[Progress], None],
-    lock: FolderLock,
-) -> Finished:
-    started = time.monotonic()
-    operations = Operations(context.store.root)
-    parts = plan_parts(context.inputs, context.config.part_bytes)
-    shards = reduce_tasks(context.shards, len(parts))
-    operations.note(started=context.configuration_hash, parts=len(parts), workers=workers)
+@dataclass(slots=True)
+class _IndexJob:
+    """One run of a job; `parts` follow what the stitch check finds."""
 
-    def listen(event: dict[str, Any]) -> None:
-        operations.note(**event)
-        show(Progress("event", event=event))
+    context: JobContext
+    parts: list[Part]
+    operations: Operations
+    show: Callable[[Progress], None]
 
-    with Workers(context, min(workers, max(1, len(parts))), listen, (lock.descriptor,)) as pool:
-        show(Progress("parts", len(parts)))
-        _map(context, parts, pool)
-        show(Progress("duplicates", 1))
-        pool.run([duplicates_task(len(parts))])
-        show(Progress("shards", len(shards)))
-        pool.run(shards)
-    show(Progress("finish", 1))
-    result = finish_job(context, observer, time.monotonic() - started)
-    operations.note(ended=result.summary["status"])
-    operations.close()
-    return result
+    def run(self, observer: Observer, workers: int, lock: FolderLock) -> Finished:
+        """Do what is left to do of all phases, and finish."""
+        started = time.monotonic()
+        context, parts, show = self.context, self.parts, self.show
+        self.operations.note(started=context.configuration_hash, parts=len(parts), workers=workers)
+        count = min(workers, max(1, len(parts)))
+        with Workers(context, count, self._listen, (lock.descriptor,)) as pool:
+            self._map(pool)
+            _, duplicates, shards = phases(context, parts)
+            show(Progress("duplicates", 1))
+            pool.run(duplicates)
+            show(Progress("shards", len(shards)))
+            pool.run(shards)
+            self._look_again(pool)
+        show(Progress("finish", 1))
+        result = conclude(context, parts, observer, time.monotonic() - started)
+        self.operations.note(ended=result.summary["status"])
+        return result
 
+    def _listen(self, event: dict[str, Any]) -> None:
+        self.operations.note(**event)
+        self.show(Progress("event", event=event))
 
-def _map(context: JobContext, parts: list[Part], pool: Workers) -> None:
-    """Do all parts, and again those that the stitch check sends back."""
-    for number, part in enumerate(parts):
-        entry = context.committed(part.task)
-        if entry is not None:  # a part that was done again keeps the start that it was given
-            start, exact_start = entry.details["start"]
-            parts[number] = replace(part, start=start, exact_start=exact_start)
-    pool.run([map_task(part) for part in parts])
-    while again := stitch(context, parts):
-        for part in again:
-            parts[part.number] = part
-        pool.run([map_task(part) for part in again])
+    def _map(self, pool: Workers) -> None:
+        """Do all parts, and again those that the stitch check sends back."""
+        context, parts = self.context, self.parts
+        for number, part in enumerate(parts):
+            entry = context.committed(part.task)
+            if entry is not None:  # a part that was done again keeps the start that it was given
+                start, exact_start = entry.details["start"]
+                parts[number] = replace(part, start=start, exact_start=exact_start)
+        self.show(Progress("parts", len(parts)))
+        pool.run([map_task(part) for part in parts])
+        while again := stitch(context, parts):
+            self.show(Progress("parts again", len(again)))
+            for part in again:
+                parts[part.number] = part
+            pool.run([map_task(part) for part in again])
+
+    def _look_again(self, pool: Workers) -> None:
+        """Read every file once more; what was damaged in storage meanwhile is made again."""
+        for _ in range(_REPAIRS_MAX):
+            again = [take_back_damaged(self.context, t) for t in phases(self.context, self.parts)]
+            if not any(again):
+                return
+            for tasks in filter(None, again):
+                self.operations.note(damaged_in_storage=[task.name for task in tasks])
+                self.show(Progress("again", len(tasks)))
+                pool.run(tasks)
+        raise IntegrityError(
+            f"files in {self.context.output} were damaged {_REPAIRS_MAX} times after they had been "
+            "written; check the disk"
+        )

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sealedbeam.pipeline.crawl.values import Digest, WarcRecord
+from sealedbeam.pipeline.crawl.values import Container, Digest, WarcRecord
 from sealedbeam.pipeline.crawl.warc import PartReader
+from sealedbeam.pipeline.crawl.window import InflatedWindow
 from sealedbeam.pipeline.errors import IntegrityError
 from sealedbeam.pipeline.index.parse import Rejected, parse_page
-from sealedbeam.pipeline.integrity.block import BLOCK_TARGET_BYTES, write_block
+from sealedbeam.pipeline.integrity.block import BLOCK_TARGET_BYTES, seal_record, write_block
 from sealedbeam.pipeline.integrity.channel import PerfectChannel
 from sealedbeam.pipeline.integrity.ladder import Casualty, carry
 from sealedbeam.pipeline.integrity.lineage import Origin
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from sealedbeam.pipeline.crawl.values import Region
     from sealedbeam.pipeline.integrity.channel import Transit
     from sealedbeam.pipeline.integrity.ladder import Accepted, Carried, Derive
+    from sealedbeam.pipeline.records import Document
 
     from .context import JobContext
 
@@ -81,6 +83,7 @@ class _MapTask:
         self._again: dict[bytes, bytes] | None = None
         self._entry = Entry(part.task, context.configuration_hash)
         self._quarantine = Quarantine(part.task, context.paths)
+        self._inflated: InflatedWindow | None = None
         self._segment = Segment()
         self._segments = 0
         self._blocks = 0
@@ -170,9 +173,17 @@ class _MapTask:
         self._set_range_aside(region.offset, region.length, region.reason)
 
     def _set_range_aside(self, offset: int, length: int, reason: str) -> None:
-        source = self._part.source
-        raw = self._context.source(source).read(offset, min(length, RAW_BYTES_MAX))
-        self._quarantine.add_range(source, offset, length, reason, raw)
+        raw = self._raw(offset, min(length, RAW_BYTES_MAX))
+        self._quarantine.add_range(self._part.source, offset, length, reason, raw)
+
+    def _raw(self, offset: int, length: int) -> bytes:
+        """Return bytes of the input as the reader counts them; offsets only ascend."""
+        source = self._context.source(self._part.source)
+        if self._input.container is not Container.GZIP_WHOLE:
+            return source.read(offset, length)
+        self._inflated = self._inflated or InflatedWindow(source)  # one more pass, if need be
+        data, index = self._inflated.at(offset, length)
+        return bytes(data[index : index + length])
 
     # Parsing.
 
@@ -190,7 +201,9 @@ class _MapTask:
         for accepted in crossed.accepted:
             try:
                 document = StoredDocument.of(accepted)
-            except (ValueError, UnicodeDecodeError):
+                if not self._context.policy.protection.seals:
+                    document.check()
+            except ValueError:
                 self._set_undecodable_aside(accepted, DOCUMENTS)
                 continue
             if document.origin.ordinal not in self._lost:
@@ -208,37 +221,65 @@ class _MapTask:
         carried = carry(block, hop, self._transit, policy, derive=derive, account=account)
         for casualty in carried.casualties:
             self._lose(hop, casualty)
+        if not policy.protection.seals:
+            self._recognise(hop, carried, records)
         return carried
+
+    def _recognise(
+        self, hop: str, carried: Carried, records: Sequence[tuple[bytes, bytes]]
+    ) -> None:
+        """Keep of unsealed records those that name one that was sent, each once and in order."""
+        sent = {identity for identity, _ in records}
+        known: dict[bytes, Accepted] = {}
+        for accepted in carried.accepted:
+            if accepted.identity in sent and accepted.identity not in known:
+                known[accepted.identity] = accepted
+            else:
+                self._set_undecodable_aside(accepted, hop, named=False)
+        carried.accepted = [known[identity] for identity, _ in records if identity in known]
 
     def _parse(self, accepted: Accepted, documents: list[tuple[bytes, bytes]]) -> None:
         """Parse one page; append the document's record, or count why there is none."""
         try:
             result = parse_page(Page.from_payload(accepted.payload))
-        except (ValueError, UnicodeDecodeError):
+        except ValueError:
             self._set_undecodable_aside(accepted, PAGES)
             return
         if not self._proven_again(accepted):
-            (page,) = derive_pages(self._context, [accepted.identity])
-            result = parse_page(Page.from_payload(page[1]))
-            self._entry.count("operations", CHANGED_IN_USE)
+            result = self._parse_again(accepted)
         if isinstance(result, Rejected):
             self._entry.count("rejected", result.reason)
         else:
             documents.append((accepted.identity, result.to_payload()))
 
+    def _parse_again(self, accepted: Accepted) -> Document | Rejected:
+        """Parse a page anew whose bytes changed while they were parsed."""
+        self._entry.count("operations", CHANGED_IN_USE)
+        for identity, payload in derive_pages(self._context, [accepted.identity]):
+            if seal_record(identity, payload) == accepted.found.seal:
+                return parse_page(Page.from_payload(payload))
+        raise IntegrityError(
+            f"{self._part.task}: a page changed in memory and cannot be made again from "
+            f"{self._input.path}; was the input changed?"
+        )
+
     def _proven_again(self, accepted: Accepted) -> bool:
         return not self._context.policy.protection.seals or accepted.still_intact()
 
-    def _set_undecodable_aside(self, accepted: Accepted, hop: str) -> None:
-        """Set aside what only an unsealed hop can let through: bytes that are no record."""
+    def _set_undecodable_aside(self, accepted: Accepted, hop: str, *, named: bool = True) -> None:
+        """Set aside what only an unsealed hop can let through: bytes that are no record.
+
+        `named` says whether at least its identity is one that was sent.
+        """
         place = self._transit.place(accepted.identity, hop, accepted.attempt)
         raw = bytes(accepted.payload)
         casualty = Casualty(accepted.identity, UNDECODABLE, accepted.attempt, place, raw)
-        self._lose(hop, casualty)
+        self._lose(hop, casualty, named=named)
 
-    def _lose(self, hop: str, casualty: Casualty) -> None:
-        origin = Origin.decode(casualty.identity)
-        self._lost.add(origin.ordinal)
+    def _lose(self, hop: str, casualty: Casualty, *, named: bool = True) -> None:
+        origin = Origin.decode(casualty.identity) if named else None
+        if origin is not None:
+            self._lost.add(origin.ordinal)
         self._entry.count("pages", "quarantined")
         self._quarantine.add_record(hop, casualty, origin)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sealedbeam.pipeline.crawl.detect import detect_container
-from sealedbeam.pipeline.errors import UsageError
+from sealedbeam.pipeline.errors import IntegrityError, UsageError
 from sealedbeam.pipeline.filesystems import expand_inputs, open_source
 from sealedbeam.pipeline.integrity.channel import PerfectChannel
 from sealedbeam.pipeline.integrity.checksum import crc32c_of_pieces
@@ -19,6 +19,7 @@ from sealedbeam.pipeline.manifest import FILE_NAME, format_crc32c
 from .context import JobContext
 from .finish import JOB, PLAN, job_json
 from .plan import InputFile
+from .store import TEMPORARY_SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
     from sealedbeam.pipeline.crawl.source import ByteSource
     from sealedbeam.pipeline.integrity.channel import ChannelReference
 
+    from .store import Store
+
 _PIECE_BYTES = 8 << 20
+_CHANGES_SHOWN = 8
 
 
 def inspect_inputs(patterns: Sequence[str]) -> tuple[InputFile, ...]:
@@ -101,25 +105,43 @@ def claimed(context: JobContext) -> Iterator[FolderLock]:
 def claim(context: JobContext) -> None:
     """Mark the output folder as this job's; raises UsageError when it is another's."""
     store = context.store
-    if store.exists(JOB):
-        _compare(json.loads(store.read(JOB)), json.loads(job_json(context)), store.root)
-        return
     try:
         store.root.mkdir(parents=True, exist_ok=True)
-        if any(store.root.iterdir()):
+        if store.exists(JOB):
+            _compare(_read_job(store), json.loads(job_json(context)), store.root)
+        elif _is_foreign(store.root):
             raise UsageError(
                 f"{store.root} is not empty and holds no job of this program; "
                 "give a new folder with --output"
             )
-        if context.scenario:
+        else:
+            store.write(JOB, job_json(context))
+        if context.scenario and not store.exists(PLAN):
             store.write(PLAN, context.scenario.encode())
-        store.write(JOB, job_json(context))
     except OSError as error:
         raise UsageError(f"cannot write to {store.root}: {error}") from None
 
 
+def _is_foreign(root: Path) -> bool:
+    """Whether `root` holds anything but what a claim leaves that was killed before it was done."""
+    return any(file.is_file() and file.suffix != TEMPORARY_SUFFIX for file in root.rglob("*"))
+
+
+def _read_job(store: Store) -> dict[str, Any]:
+    try:
+        job = json.loads(store.read(JOB))
+    except ValueError as error:
+        job = error
+    if not isinstance(job, dict):
+        raise IntegrityError(
+            f"{store.root / JOB} is damaged, so whose folder this is cannot be told; "
+            "give a new folder with --output"
+        )
+    return job
+
+
 def _compare(theirs: dict[str, Any], ours: dict[str, Any], root: Path) -> None:
-    if theirs.get("configuration") == ours["configuration"]:
+    if theirs == ours:
         return
     before, now = _flat(theirs), _flat(ours)
     changes = [
@@ -127,14 +149,18 @@ def _compare(theirs: dict[str, Any], ours: dict[str, Any], root: Path) -> None:
         for name in sorted({*before, *now})
         if before.get(name) != now.get(name)
     ]
+    more = f"; and {len(changes) - _CHANGES_SHOWN} more" if len(changes) > _CHANGES_SHOWN else ""
     raise UsageError(
-        f"{root} holds a job with another configuration ({'; '.join(changes)}); "
+        f"{root} holds a job with another configuration "
+        f"({'; '.join(changes[:_CHANGES_SHOWN])}{more}); "
         "give the same options to go on with it, or a new folder with --output"
     )
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    """Return nested mappings as one, with dotted names."""
+    """Return nested mappings and lists as one mapping, with dotted names."""
+    if isinstance(value, list):
+        value = dict(enumerate(value))
     if not isinstance(value, dict):
         return {prefix: value}
     flat: dict[str, Any] = {}
@@ -160,7 +186,7 @@ class FolderLock:
         descriptor = os.open(root, os.O_RDONLY)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             os.close(descriptor)
             raise UsageError(
                 f"another job is writing to {root}; wait until it ends, or give another --output"

@@ -16,12 +16,11 @@ from sealedbeam.pipeline.index.merge import merge_runs
 from sealedbeam.pipeline.index.runs import decode_run
 from sealedbeam.pipeline.index.shards import write_shard
 from sealedbeam.pipeline.integrity.block import write_block
-from sealedbeam.pipeline.integrity.ladder import Casualty, carry
+from sealedbeam.pipeline.integrity.ladder import carry
 
 from .duplicates_job import read_duplicates
 from .entry import Entry
 from .files import commit_file, commit_task
-from .map_job import RUNS, UNDECODABLE
 from .quarantine import Quarantine
 from .runs import RunReader
 from .segment import POSTINGS
@@ -127,7 +126,7 @@ class _ReduceTask:
             try:
                 inverted = decode_run(accepted.payload)
             except ValueError:
-                self._set_undecodable_aside(accepted)
+                reader.set_undecodable_aside(accepted)
                 self._entry.count("runs", "tokens_dropped", run.tokens)
                 continue
             base = int(part.task.removeprefix("part-")) << 32
@@ -142,12 +141,6 @@ class _ReduceTask:
         if start < stop:
             of_duplicates = np.isin(run.documents, (duplicates[start:stop] - base))
             self._entry.count("shards", "tokens_duplicate", int(run.tfs[of_duplicates].sum()))
-
-    def _set_undecodable_aside(self, accepted: Accepted) -> None:
-        place = self._transit.place(accepted.identity, RUNS, accepted.attempt)
-        raw = bytes(accepted.payload)
-        casualty = Casualty(accepted.identity, UNDECODABLE, accepted.attempt, place, raw)
-        self._quarantine.add_record(RUNS, casualty, None)
 
     def _commit_shard(self, data: memoryview) -> FileEntry:
         path = content_name(SHARDS, self._task, "parquet", data)

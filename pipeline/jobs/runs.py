@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sealedbeam.pipeline.integrity.block import Block, Seal, open_block
-from sealedbeam.pipeline.integrity.ladder import carry
+from sealedbeam.pipeline.integrity.ladder import Casualty, carry
 
-from .map_job import RUNS, derive_runs
+from .map_job import RUNS, UNDECODABLE, derive_runs
 from .segment import run_name
 
 if TYPE_CHECKING:
@@ -69,6 +69,13 @@ class RunReader:
             self._entry.count("runs", "tokens_dropped", run.tokens)
             self._quarantine.add_record(RUNS, casualty, None)
         return carried.accepted[0] if carried.accepted else None
+
+    def set_undecodable_aside(self, accepted: Accepted) -> None:
+        """Set aside what only an unsealed hop can let through: bytes that are no run."""
+        place = self._transit.place(accepted.identity, RUNS, accepted.attempt)
+        raw = bytes(accepted.payload)
+        casualty = Casualty(accepted.identity, UNDECODABLE, accepted.attempt, place, raw)
+        self._quarantine.add_record(RUNS, casualty, None)
 
     def _stored(self, run: RunEntry) -> bytes:
         try:

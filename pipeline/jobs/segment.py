@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from sealedbeam.pipeline.index.documents import DocumentsWriter
 from sealedbeam.pipeline.index.documents import Origin as SourceRange
-from sealedbeam.pipeline.index.duplicates import Candidate, digest_shard, encode_candidates
+from sealedbeam.pipeline.index.duplicates import (
+    DIGEST_BYTES,
+    Candidate,
+    digest_shard,
+    encode_candidates,
+)
 from sealedbeam.pipeline.index.invert import invert_by_shard
 from sealedbeam.pipeline.index.runs import encode_run
 from sealedbeam.pipeline.index.tokens import tokenize_batch
@@ -48,6 +53,15 @@ class StoredDocument(NamedTuple):
         """Take an accepted record apart; raises ValueError when it is no document."""
         origin = Origin.decode(accepted.identity)
         return cls(origin, accepted, DocumentView.from_payload(accepted.payload))
+
+    def check(self) -> None:
+        """Raise ValueError when a field is not what its name says; a seal makes this needless."""
+        view = self.view
+        texts = (view.url, view.title, view.text, view.language)
+        for field_bytes in (*texts, view.content_type, view.charset, view.fetched_at, view.links):
+            str(field_bytes, "utf-8")
+        if len(view.content_digest) != DIGEST_BYTES:
+            raise ValueError(f"a content digest has {len(view.content_digest)} bytes")
 
 
 class Run(NamedTuple):

@@ -1,18 +1,25 @@
-"""What happens between the phases of a job: the stitch check, and the end."""
+"""What happens between the phases of a job: the stitch check, the last look, and the end."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .finish import Finished, Observer, finish
+from sealedbeam.pipeline.errors import IntegrityError
+
+from .entry import entry_path
+from .files import is_stored
+from .finish import Finished, Observer, covered_files, finish
 from .plan import Extent, Part, misstitched, plan_parts
-from .tasks import duplicates_task, reduce_tasks, required_entry
+from .tasks import duplicates_task, map_task, reduce_tasks, required_entry
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .context import JobContext
+    from .tasks import Task
 
 
-def stitch(context: JobContext, parts: list[Part]) -> list[Part]:
+def stitch(context: JobContext, parts: Sequence[Part]) -> list[Part]:
     """Return the parts that must be done again, by what the committed entries say."""
     extents = {}
     for part in parts:
@@ -21,11 +28,53 @@ def stitch(context: JobContext, parts: list[Part]) -> list[Part]:
     return misstitched(parts, extents)
 
 
+def phases(context: JobContext, parts: Sequence[Part]) -> tuple[list[Task], ...]:
+    """Return all tasks of a job: its parts, the duplicates, its shards; each needs those before."""
+    return (
+        [map_task(part) for part in parts],
+        [duplicates_task(len(parts))],
+        reduce_tasks(context.shards, len(parts)),
+    )
+
+
+def take_back_damaged(context: JobContext, tasks: Sequence[Task]) -> list[Task]:
+    """Take back the commits of tasks whose files are no longer what they committed; return them.
+
+    Stored bytes can be damaged after they were read back. A task without an entry did not happen,
+    so it is done again, and commits the same bytes.
+    """
+    again = []
+    for task in tasks:
+        entry = required_entry(context, task.name)
+        files = covered_files(context, entry)
+        if not all(is_stored(context.store, file) for file in files):
+            context.store.remove(entry_path(task.name))
+            again.append(task)
+    return again
+
+
 def finish_job(context: JobContext, observer: Observer, seconds: float) -> Finished:
-    """Finish a job all of whose tasks have committed."""
+    """Finish a job all of whose tasks have committed.
+
+    Raises:
+        IntegrityError: a committed file is damaged; its task was taken back, to be done again.
+    """
     parts = plan_parts(context.inputs, context.config.part_bytes)
-    tasks = [part.task for part in parts]
-    tasks.append(duplicates_task(len(parts)).name)
-    tasks += [task.name for task in reduce_tasks(context.shards, len(parts))]
-    entries = [required_entry(context, name) for name in tasks]
+    tasks = [task for phase in phases(context, parts) for task in phase]
+    damaged = take_back_damaged(context, tasks)
+    if damaged:
+        names = ", ".join(task.name for task in damaged)
+        raise IntegrityError(
+            f"stored files of {names} were damaged after they had been written; "
+            "run the same command again: they are made again"
+        )
+    return conclude(context, parts, observer, seconds)
+
+
+def conclude(
+    context: JobContext, parts: Sequence[Part], observer: Observer, seconds: float
+) -> Finished:
+    """Judge the ledger and end the job; its files have had their last look."""
+    tasks = [task for phase in phases(context, parts) for task in phase]
+    entries = [required_entry(context, task.name) for task in tasks]
     return finish(context, entries, observer, seconds)

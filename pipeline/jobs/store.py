@@ -30,7 +30,9 @@ class Store:
     def write(self, path: str, data: bytes | memoryview) -> None:
         """Make `data` the content of `path`, durably; an earlier object of that name goes."""
         target = self.root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.parent.is_dir():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _sync_folder(target.parent.parent)
         temporary = target.with_name(f".{target.name}.{self._attempt}{TEMPORARY_SUFFIX}")
         try:
             with temporary.open("wb") as file:
@@ -58,7 +60,9 @@ class Store:
         (self.root / path).unlink(missing_ok=True)
 
     def sweep(self, keep: set[str], folders: tuple[str, ...]) -> None:
-        """Remove what earlier attempts left in `folders`: all but the objects in `keep`."""
+        """Remove what earlier attempts left: in `folders` all but the objects in `keep`."""
+        for file in self.root.glob(f".*{TEMPORARY_SUFFIX}"):
+            file.unlink()
         for folder in folders:
             for file in sorted((self.root / folder).glob("*")):
                 if file.is_file() and f"{folder}/{file.name}" not in keep:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from sealedbeam.pipeline.config import canonical_json
-from sealedbeam.pipeline.errors import IntegrityError
+from sealedbeam.pipeline.errors import IntegrityError, SealedBeamError
 
 from .duplicates_job import TASK as DUPLICATES
 from .duplicates_job import run_duplicates_task
@@ -65,6 +65,13 @@ def execute(context: JobContext, task: Task) -> Entry:
     Raises:
         SealedBeamError: the job cannot go on; the message is for the user.
     """
+    try:
+        return _execute(context, task)
+    except OSError as error:
+        raise SealedBeamError(f"{task.name}: {error}") from error
+
+
+def _execute(context: JobContext, task: Task) -> Entry:
     if task.part is not None:
         return run_map_task(context, task.part)
     parts = [required_entry(context, f"part-{number:05d}") for number in range(task.parts)]

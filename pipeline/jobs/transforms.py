@@ -6,19 +6,21 @@ name of a task and the fact that it has committed.
 
 from __future__ import annotations
 
+import json
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
 from sealedbeam.pipeline.errors import SealedBeamError
 
 from .context import JobContext
-from .finish import Observer, Unobserved
+from .finish import SUMMARY, Observer, Unobserved
 from .plan import plan_parts
-from .prepare import claim
+from .prepare import claim, finished
 from .report import Reporter
-from .settle import finish_job, stitch
-from .tasks import Task, duplicates_task, execute, map_task, reduce_tasks
+from .settle import finish_job, phases, stitch
+from .tasks import Task, execute, map_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,6 +61,21 @@ def progress_of(counts: Any, hops: Any) -> dict[str, int]:
     }
 
 
+class PlanParts(beam.DoFn):  # type: ignore[misc]  # Beam is untyped
+    """Plans the parts where the job runs, so that the pipeline carries one small value."""
+
+    def process(self, element: str) -> Iterator[str]:
+        """Yield the map tasks of the job that `element` (JSON) describes.
+
+        A part that has committed keeps the start that it was given: it may have been done again.
+        """
+        context = JobContext.from_json(element)
+        for part in plan_parts(context.inputs, context.config.part_bytes):
+            entry = context.committed(part.task)
+            start, exact = entry.details["start"] if entry else (part.start, part.exact_start)
+            yield map_task(replace(part, start=start, exact_start=exact)).to_json()
+
+
 class SettleParts(beam.DoFn):  # type: ignore[misc]  # Beam is untyped
     """After all parts: does again those that disagree with their neighbour, then the duplicates."""
 
@@ -74,8 +91,9 @@ class SettleParts(beam.DoFn):  # type: ignore[misc]  # Beam is untyped
             for part in again:
                 execute(context, map_task(part))
                 parts[part.number] = part
-        execute(context, duplicates_task(len(parts)))
-        for task in reduce_tasks(context.shards, len(parts)):
+        _, (duplicates,), shards = phases(context, parts)
+        execute(context, duplicates)
+        for task in shards:
             yield task.to_json()
 
 
@@ -89,19 +107,53 @@ class Finish(beam.DoFn):  # type: ignore[misc]  # Beam is untyped
         self._started = started
 
     def process(self, _done: Any) -> Iterator[dict[str, Any]]:
-        """Yield the summary."""
+        """Yield the summary; a job that has its manifest is left as it is."""
         context = JobContext.from_json(self._context_json)
-        finished = finish_job(context, self._observer, time.time() - self._started)
-        yield finished.summary
+        if finished(context):
+            yield json.loads(context.store.read(SUMMARY))
+            return
+        yield finish_job(context, self._observer, time.time() - self._started).summary
+
+
+class BuildShards(beam.PTransform):  # type: ignore[misc]  # Beam is untyped
+    """Does all tasks of an index job: from a pipeline's root to the number of shards, once.
+
+    What is left is to judge the ledger and write the manifest: `Finish` or `finish_job`.
+    """
+
+    def __init__(self, context: JobContext) -> None:
+        """Do the tasks of a prepared job."""
+        super().__init__()
+        self._context = context
+
+    def expand(self, root: beam.Pipeline) -> beam.PCollection:
+        """Wire the phases: map, barrier, reduce, barrier."""
+        claim(self._context)
+        context = self._context.to_json()
+        return (
+            root
+            | "NameJob" >> beam.Create([context])
+            | "PlanParts" >> beam.ParDo(PlanParts())
+            | "SpreadParts" >> beam.Reshuffle()
+            | "MapParts" >> beam.ParDo(DoTask(context))
+            | "AwaitParts" >> beam.combiners.Count.Globally()
+            | "SettleParts" >> beam.ParDo(SettleParts(context))
+            | "SpreadShards" >> beam.Reshuffle()
+            | "ReduceShards" >> beam.ParDo(DoTask(context))
+            | "AwaitShards" >> beam.combiners.Count.Globally()
+        )
 
 
 class BuildIndex(beam.PTransform):  # type: ignore[misc]  # Beam is untyped
     """Builds an index in any pipeline: from its root to a PCollection with the summary.
 
+    The folder is marked as this job's when the transform is applied. Look at `status` in the
+    summary: an index whose ledger does not balance is "failed" and has no manifest.
+
     Example:
+        job = prepare(["crawl.warc.gz"], Path("index"), JobConfig())
         with beam.Pipeline() as pipeline:
-            job = prepare(["crawl.warc.gz"], Path("index"), JobConfig())
-            summary = pipeline | BuildIndex(job)
+            _ = pipeline | BuildIndex(job) | beam.Map(print)
     """
 
     def __init__(self, context: JobContext, observer: Observer | None = None) -> None:
@@ -111,19 +163,6 @@ class BuildIndex(beam.PTransform):  # type: ignore[misc]  # Beam is untyped
         self._observer = observer or Unobserved()
 
     def expand(self, root: beam.Pipeline) -> beam.PCollection:
-        """Wire the phases: map, barrier, reduce, barrier, finish."""
-        claim(self._context)
-        context = self._context.to_json()
-        parts = plan_parts(self._context.inputs, self._context.config.part_bytes)
-        return (
-            root
-            | "PlanParts" >> beam.Create([map_task(part).to_json() for part in parts])
-            | "SpreadParts" >> beam.Reshuffle()
-            | "MapParts" >> beam.ParDo(DoTask(context))
-            | "AwaitParts" >> beam.combiners.Count.Globally()
-            | "SettleParts" >> beam.ParDo(SettleParts(context))
-            | "SpreadShards" >> beam.Reshuffle()
-            | "ReduceShards" >> beam.ParDo(DoTask(context))
-            | "AwaitShards" >> beam.combiners.Count.Globally()
-            | "Finish" >> beam.ParDo(Finish(context, self._observer, time.time()))
-        )
+        """Do all tasks, then finish."""
+        end = Finish(self._context.to_json(), self._observer, time.time())
+        return root | "BuildShards" >> BuildShards(self._context) | "Finish" >> beam.ParDo(end)

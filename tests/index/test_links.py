@@ -90,3 +90,11 @@ def test_long_references_are_left_out(prefix: str) -> None:
     resolved = links.resolve_links(references, "https://h.org/", "")
 
     assert resolved == ("https://h.org/a", "https://h.org/b")
+
+
+def test_a_line_feed_inside_a_reference_is_dropped() -> None:
+    """A reference over two lines is one link, as browsers read it, not two plain paths."""
+    assert links.resolve_links(["a\nb", "c"], "https://h.org/d/", "") == (
+        "https://h.org/d/ab",
+        "https://h.org/d/c",
+    )

@@ -1,0 +1,81 @@
+"""What is set aside keeps its bytes, its place and its reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sealedbeam.pipeline.errors import IntegrityError, UsageError
+from sealedbeam.pipeline.integrity.channel import Place
+from sealedbeam.pipeline.integrity.ladder import Casualty
+from sealedbeam.pipeline.integrity.lineage import Origin
+from sealedbeam.pipeline.jobs.quarantine import (
+    INPUT_STAGE,
+    RAW_BYTES_MAX,
+    Quarantine,
+    Quarantined,
+    decode_quarantine,
+    encode_quarantine,
+    read_quarantine,
+)
+
+from tests.support.archives import build_archive, flip_bit
+from tests.support.jobs import Job, quarantined
+
+
+def test_rows_come_back() -> None:
+    """A damaged range and a dropped record survive the file, bytes and all."""
+    quarantine = Quarantine("part-00003", ("a.warc", "b.warc"))
+    origin = Origin(3, 7, 1, 40, 60)
+    place = Place("north", "rack", 5)
+    quarantine.add_range(0, 10, 20, "junk", b"\x00\xff")
+    quarantine.add_record("pages", Casualty(b"\x01\x02", "bad_seal", 3, place, b"raw"), origin)
+    quarantine.add_record("runs", Casualty(b"run", "lost_block", 1, place, b""), None)
+    expected = [
+        Quarantined(
+            "part-00003", INPUT_STAGE, "junk", "a.warc", 10, 20, "", "", 1, 20, b"\x00\xff"
+        ),
+        Quarantined(
+            "part-00003", "pages", "bad_seal", "b.warc", 40, 60, "0102", "north", 3, 3, b"raw"
+        ),
+        Quarantined(
+            "part-00003", "runs", "lost_block", "", 0, 0, b"run".hex(), "north", 1, 0, b""
+        ),
+    ]
+    assert expected == quarantine.rows
+    assert expected == decode_quarantine(encode_quarantine(quarantine.rows))
+
+
+def test_long_records_keep_their_beginning() -> None:
+    """Above the limit the first bytes stay, and the whole length is told."""
+    quarantine = Quarantine("t", ())
+    raw = b"x" * (RAW_BYTES_MAX + 5)
+    quarantine.add_record("runs", Casualty(b"i", "bad_seal", 1, Place("", "", 0), raw), None)
+    (row,) = quarantine.rows
+    assert (len(row.raw), row.raw_length) == (RAW_BYTES_MAX, RAW_BYTES_MAX + 5)
+
+
+def test_finished_job_tells_what_it_set_aside(tmp_path: Path) -> None:
+    """The rows of all parts are read by way of the manifest, and only if they are intact."""
+    archive = build_archive(9)
+    damaged = archive.data
+    hit = [archive.records[number] for number in (2, 7)]
+    for record in hit:
+        damaged = flip_bit(damaged, record.offset + record.length // 2)
+    job = Job.make(tmp_path, {"a.warc.gz": damaged}, part_bytes=1500)
+    job.run_here()
+    rows = read_quarantine(job.output)
+    assert rows == quarantined(job.output)
+    assert [(row.source_offset, row.source_length) for row in rows] == [
+        (record.offset, record.length) for record in hit
+    ]
+    path = next((job.output / "quarantine").glob("*.parquet"))
+    path.write_bytes(flip_bit(path.read_bytes(), 50))
+    with pytest.raises(IntegrityError, match=path.name):
+        read_quarantine(job.output)
+
+
+def test_folder_without_a_finished_job_is_refused(tmp_path: Path) -> None:
+    """Where no manifest is, nothing can be told."""
+    with pytest.raises(UsageError, match=r"no manifest\.json"):
+        read_quarantine(tmp_path)
