@@ -32,7 +32,8 @@ _PARENT = "../"
 _PATH = r"[\w-]++(?:[./][\w-]++)*+"  # nothing to encode, no empty or dotted segment
 # A host that ends in a number is an address, and one with "xn--" has rules of its own.
 _HOST = r"(?:(?!xn--)[a-z0-9][a-z0-9-]*+\.)++(?!xn--)[a-z][a-z0-9-]*+"
-_PLAIN = rf"(?:(?:\.\./)*+{_PATH}/?+|https?://{_HOST}/(?:{_PATH}/?+)?+)"
+_PLAIN = rf"(?:https?://{_HOST}/(?:{_PATH}/?+)?+|(?:\.\./)*+{_PATH}/?+)"
+_ONE_PLAIN = re.compile(_PLAIN, re.ASCII)
 _ALL_PLAIN = re.compile(rf"{_PLAIN}(?:\n{_PLAIN})*+", re.ASCII)
 _TRIMMED = "".join(map(chr, range(0x21)))  # what the standard trims from both ends of a URL
 
@@ -56,7 +57,12 @@ def resolve_links(
     if ancestors and _all_plain(targets):
         links = [_append(ancestors, target) for target in targets]
     else:
-        links = [_join_anywhere(base, folder, target) for target in targets]
+        links = [
+            _append(ancestors, target)
+            if ancestors and _ONE_PLAIN.fullmatch(target)
+            else _join_anywhere(base, folder, target)
+            for target in targets
+        ]
     distinct = dict.fromkeys(links)
     distinct.pop("", None)
     return tuple(islice(distinct, MAX_LINKS))

@@ -11,5 +11,6 @@ channel      the seam between sealing and opening: delivery, place, settlement
 ladder       intact, corrected, retried, dropped: takes a block across one hop
 ledger       what was sealed and what became of it, by hop, cluster and time window
 reconcile    the verdict on a ledger: balanced, imbalanced, unknown
-transforms   the same for any Beam pipeline: Seal, Open, Guard
+elements     seals, opens and guards the elements of any pipeline: pure functions
+transforms   the same as Beam transforms: Seal, Open, Guard
 """

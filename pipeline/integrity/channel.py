@@ -77,11 +77,21 @@ class PerfectTransit:
 
     here: Place
 
-    def deliver(self, data: bytes, hop: str, attempt: int) -> bytes | None:  # noqa: ARG002 - the protocol's
+    def deliver(
+        self,
+        data: bytes,
+        hop: str,  # noqa: ARG002 - the protocol's
+        attempt: int,  # noqa: ARG002 - the protocol's
+    ) -> bytes | None:
         """Return the block itself."""
         return data
 
-    def place(self, identity: bytes, hop: str, attempt: int) -> Place:  # noqa: ARG002 - the protocol's
+    def place(
+        self,
+        identity: bytes,  # noqa: ARG002 - the protocol's
+        hop: str,  # noqa: ARG002 - the protocol's
+        attempt: int,  # noqa: ARG002 - the protocol's
+    ) -> Place:
         """Return the worker's own place."""
         return self.here
 

@@ -148,9 +148,8 @@ def decode_header(data: Buffer, *, sealed: bool, correct: bool) -> tuple[Header,
         digest,
     )
     expected_code = CRC32C_XXH3 if sealed else NO_CODE
-    if magic != MAGIC or version != VERSION or header.code_id != expected_code.code_id:
-        return None
-    return header, mended
+    known = magic == MAGIC and version == VERSION and not parity_bytes
+    return (header, mended) if known and code_id == expected_code.code_id else None
 
 
 def decode_table(data: Buffer, header: Header, *, correct: bool) -> tuple[Table, Mended] | None:

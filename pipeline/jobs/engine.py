@@ -58,8 +58,10 @@ def run_on_engine(
 
 
 def _make_pipeline(runner: str, options: Sequence[str]) -> beam.Pipeline:
+    parsed = PipelineOptions(list(options))
     try:
-        return beam.Pipeline(runner=runner, options=PipelineOptions(list(options)))
+        parsed.get_all_options()  # the runner would parse them only when work has begun
+        return beam.Pipeline(runner=runner, options=parsed)
     except (ValueError, ImportError) as error:
         raise UsageError(f"--runner {runner}: {error}") from None
     except SystemExit:  # Beam's argument parser has said why

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sealedbeam.pipeline.config import canonical_json
 from sealedbeam.pipeline.crawl.values import Container
+from sealedbeam.pipeline.errors import IntegrityError
 from sealedbeam.pipeline.integrity.checksum import crc32c
 from sealedbeam.pipeline.manifest import (
     FILE_NAME,
     FileEntry,
     InputEntry,
     Manifest,
+    decode_manifest,
     encode_manifest,
     format_crc32c,
 )
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from .context import JobContext
     from .entry import Entry
+    from .store import Store
     from .totals import Totals
 
 OUTPUT_FOLDERS = ("documents", "runs", "shards", "quarantine", "ledger", "faults")
@@ -104,13 +107,22 @@ def finish(
     observer.publish(context, totals, summary)
     if totals.passes:
         store.write(FILE_NAME, encode_manifest(_manifest(context, files, summary)))
-        store.sweep(kept, OUTPUT_FOLDERS)
+        tidy(store)
     findings = (
         *totals.reconciliation.findings,
         *totals.too_many_dropped,
         *(f"{path} is not a web archive that can be read" for path in unreadable),
     )
     return Finished(summary, findings, {COMPLETE: 0, INCOMPLETE: 4, FAILED: 3}[status])
+
+
+def tidy(store: Store) -> None:
+    """Remove from a finished folder what a run left that was killed behind its manifest."""
+    try:
+        manifest = decode_manifest(store.read(FILE_NAME))
+    except IntegrityError:
+        return  # nothing can be told of such a folder; audit says so
+    store.sweep({file.path for file in manifest.files}, OUTPUT_FOLDERS)
 
 
 def covered_files(context: JobContext, entry: Entry) -> list[FileEntry]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sealedbeam.pipeline.errors import IntegrityError, UsageError
 
 from .driver import Workers
+from .finish import tidy
 from .plan import plan_parts
 from .prepare import FolderLock, claimed, finished
 from .settle import conclude, phases, stitch, take_back_damaged
@@ -79,6 +80,7 @@ def run_index_job(
         raise UsageError(f"--workers {workers}: at least one worker is needed")
     with claimed(context) as lock:
         if finished(context):
+            tidy(context.store)
             return None
         with Operations(context.store.root) as operations:
             parts = plan_parts(context.inputs, context.config.part_bytes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -110,6 +111,30 @@ def test_every_lost_beginning_is_noticed(name: str) -> None:
         opened = reopen(sample, data[length:])
         check_no_wrong_record(opened, sample.records)
         assert noticed(opened), length
+
+
+@pytest.mark.parametrize("name", ["correct_several", "detect_several"])
+def test_missing_or_added_bytes_cost_only_what_they_touch(name: str) -> None:
+    """Bytes cut out or put in at any one place: all records beside it come back."""
+    sample = SAMPLES[name]
+    block = sample.write()
+    for size in (1, 2, 13):
+        for begin in range(frames_end(block) - size):
+            end = begin + size
+            opened = reopen(sample, block.data[:begin] + block.data[end:])
+            check_no_wrong_record(opened, sample.records)
+            spared = {
+                i for i, (a, b) in enumerate(pairwise(block.bounds)) if end <= a or b <= begin
+            }
+            assert spared <= {found.index for found in opened.found}, (begin, size)
+            assert noticed(opened)
+            opened = reopen(sample, block.data[:begin] + bytes(size) + block.data[begin:])
+            check_no_wrong_record(opened, sample.records)
+            spared = {
+                i for i, (a, b) in enumerate(pairwise(block.bounds)) if begin <= a or b <= begin
+            }
+            assert spared <= {found.index for found in opened.found}, (begin, size)
+            assert noticed(opened)
 
 
 @given(st.sampled_from([SAMPLES["correct_several"], SAMPLES["detect_several"]]), st.data())

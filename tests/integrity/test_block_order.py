@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sealedbeam.pipeline.integrity.block import Block, LossReason, open_block, write_block
 from sealedbeam.pipeline.integrity.checksum import crc32c, digest128
 from sealedbeam.pipeline.integrity.layout import HEADER_BYTES, Header, Table
@@ -115,20 +117,31 @@ def test_code_none_with_a_good_head_is_refused() -> None:
         assert [loss.reason for loss in opened.losses] == [LossReason.UNREADABLE_HEAD]
 
 
-def test_sums_that_disagree_are_not_believed() -> None:
-    """Head and table with good seals, but a digest sum or frame size that differs, are refused."""
+def test_heads_that_disagree_are_not_believed() -> None:
+    """A header with a good seal, but one number that the table belies, is refused."""
     block = write_block(BLOCK_ID, PAIR, CORRECT)
     table = table_of(block, PAIR)
     encoded, frames = table.encode(), block.data[slice(block.bounds[0], block.bounds[-1])]
     seal = (crc32c(encoded), digest128(encoded))
     assert list(PAIR) == records_of(open_block(rebuild(table, frames), BLOCK_ID, CORRECT))
-    for size, total in ((len(frames) + 1, table.digest_sum()), (len(frames), 1)):
-        header = Header(2, 1, 2, len(encoded), 0, size, total, *seal).encode()
+    good = Header(2, 1, 2, len(encoded), 0, len(frames), table.digest_sum(), *seal)
+    changes = [
+        {"count": 1},
+        {"count": 3},
+        {"table_bytes": len(encoded) - 1},
+        {"parity_bytes": 1},
+        {"frames_bytes": len(frames) + 1},
+        {"digest_sum": 1},
+        {"code_id": 0},
+        {"code_id": 2},
+    ]
+    for change in changes:
+        header = replace(good, **change).encode()  # type: ignore[arg-type] # all are numbers
         opened = open_block(header + encoded + frames + encoded + header, BLOCK_ID, CORRECT)
-        assert [loss.reason for loss in opened.losses] == [LossReason.UNREADABLE_HEAD]
+        assert [loss.reason for loss in opened.losses] == [LossReason.UNREADABLE_HEAD], change
 
 
-def test_torn_block_gives_either_version_of_nothing() -> None:
+def test_torn_block_gives_either_version_or_nothing() -> None:
     """Of a block that was overwritten up to some byte each record is the new one or a loss."""
     old = write_block(BLOCK_ID, PAIR, CORRECT)
     renewed = ((b"key-a", b"54321"), (b"key-b", b"edcba"))

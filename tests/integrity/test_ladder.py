@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from hypothesis import given
@@ -274,7 +274,7 @@ def test_empty_block_crosses() -> None:
 def test_second_look_sees_a_change_after_acceptance() -> None:
     """An accepted record whose bytes change while they are used is no longer intact."""
     memory = bytearray(block_of().data)
-    transit = DamagingTransit({1: lambda _: memory})  # type: ignore[dict-item,return-value] # changeable on purpose
+    transit = DamagingTransit({1: lambda _: cast("bytes", memory)})  # changeable on purpose
     carried, _ = carry_block(block_of(), transit, Deriver({}))
     assert all(accepted.still_intact() for accepted in carried.accepted)
     memory[memory.index(b"bravo")] ^= 4

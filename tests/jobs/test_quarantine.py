@@ -38,9 +38,7 @@ def test_rows_come_back() -> None:
         Quarantined(
             "part-00003", "pages", "bad_seal", "b.warc", 40, 60, "0102", "north", 3, 3, b"raw"
         ),
-        Quarantined(
-            "part-00003", "runs", "lost_block", "", 0, 0, b"run".hex(), "north", 1, 0, b""
-        ),
+        Quarantined("part-00003", "runs", "lost_block", "", 0, 0, b"run".hex(), "north", 1, 0, b""),
     ]
     assert expected == quarantine.rows
     assert expected == decode_quarantine(encode_quarantine(quarantine.rows))

@@ -81,9 +81,7 @@ class Job:
         """Return the planned parts."""
         return plan_parts(self.context.inputs, self.context.config.part_bytes)
 
-    def run(
-        self, workers: int = 2, show: Callable[[Progress], None] = ignore
-    ) -> Finished | None:
+    def run(self, workers: int = 2, show: Callable[[Progress], None] = ignore) -> Finished | None:
         """Run the job with the driver."""
         return run_index_job(self.context, Unobserved(), workers, show)
 
@@ -124,8 +122,9 @@ class Job:
         return decode_entry((self.output / path).read_bytes(), path)
 
     def entries(self) -> list[Entry]:
-        """Return all committed entries."""
+        """Return all committed entries, those of parts first."""
         names = sorted(path.stem for path in (self.output / "ledger").glob("*.json"))
+        names.sort(key=lambda name: not name.startswith("part-"))
         return [self.entry(name) for name in names if name != "job"]
 
 

@@ -1,0 +1,117 @@
+"""Prometheus collectors over a view: exact, in one order, with a zero for each known label set.
+
+A label set is known before anything happened in it, so that the first increment is not lost between
+two scrapes. Words that the ledger has and this module does not know are exported as well.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, TypeVar
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+from sealedbeam.pipeline.integrity.block import LossReason
+from sealedbeam.pipeline.integrity.channel import DEFAULT_CLUSTER
+from sealedbeam.pipeline.integrity.correction import Method
+from sealedbeam.pipeline.integrity.ladder import NOT_REPRODUCIBLE
+from sealedbeam.pipeline.integrity.ledger import Cell, Outcome
+
+from . import metrics
+from .metrics import Metric, MetricType
+from .view import PART_STATES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from .view import Campaign, View
+
+_REASONS = (*LossReason, NOT_REPRODUCIBLE)
+Labels = TypeVar("Labels", bound=tuple[str, ...])
+Family = CounterMetricFamily | GaugeMetricFamily
+Place = tuple[str, str]
+Labelled = dict[tuple[str, str, str], int]
+
+
+def to_family(metric: Metric, samples: Mapping[Labels, int]) -> Family:
+    """Return a metric with its samples by label values, in the order of the labels."""
+    make = CounterMetricFamily if metric.type is MetricType.COUNTER else GaugeMetricFamily
+    family = make(metric.name, metric.help, labels=metric.labels)
+    for labels, number in sorted(samples.items()):
+        family.add_metric(labels, number)
+    return family
+
+
+class LedgerCollector(Collector):
+    """The catalogue's metrics of one job."""
+
+    def __init__(self, view: View) -> None:
+        """Show `view`."""
+        self._view = view
+
+    def collect(self) -> Iterator[Family]:
+        """Yield every metric of the catalogue."""
+        cells = sum_by_cluster(self._view)
+        yield to_family(metrics.RECORDS, _count_records(cells))
+        yield to_family(metrics.RECORD_BYTES, {key: cell.bytes for key, cell in cells.items()})
+        yield to_family(metrics.CORRECTED_BITS, _count_words(cells, "corrected_bits", Method))
+        yield to_family(metrics.RETRY_ATTEMPTS, _count_words(cells, "retry_attempts", _REASONS))
+        yield to_family(metrics.DROPPED_RECORDS, _count_words(cells, "dropped_reasons", _REASONS))
+        parts = {(state,): self._view.parts.get(state, 0) for state in PART_STATES}
+        yield to_family(metrics.PARTS, parts)
+        imbalance = self._view.reconciliation.imbalance_records
+        yield to_family(metrics.LEDGER_IMBALANCE, {(): imbalance})
+        yield to_family(metrics.RUN_INFO, {self._describe_run(): 1})
+
+    def _describe_run(self) -> tuple[str, ...]:
+        view, campaign = self._view, self._view.campaign
+        values = {
+            **{name: str(view.summary.get(name, "")) for name in metrics.RUN_INFO.labels},
+            "configuration_hash": view.configuration_hash,
+            "scenario": campaign.name if campaign else "",
+        }
+        return tuple(values[name] for name in metrics.RUN_INFO.labels)
+
+
+class TruthCollector(Collector):
+    """What a campaign knows and the pipeline must not."""
+
+    def __init__(self, campaign: Campaign) -> None:
+        """Show `campaign`."""
+        self._campaign = campaign
+
+    def collect(self) -> Iterator[Family]:
+        """Yield the faults injected and escaped."""
+        campaign = self._campaign
+        known = dict.fromkeys(product(campaign.clusters, campaign.kinds), 0)
+        yield to_family(metrics.FAULTS_INJECTED, known | dict(campaign.injected))
+        yield to_family(metrics.FAULTS_ESCAPED, {(): campaign.escaped})
+
+
+def sum_by_cluster(view: View) -> dict[Place, Cell]:
+    """Return the ledger by (cluster, hop) over all time, with every pair that there is."""
+    clusters = {cluster for account in view.hops.values() for cluster, _ in account.cells}
+    clusters |= set(view.campaign.clusters) if view.campaign else set()
+    cells = {key: Cell() for key in product(sorted(clusters or {DEFAULT_CLUSTER}), view.hops)}
+    for hop, account in view.hops.items():
+        for (cluster, _), cell in account.cells.items():
+            cells[cluster, hop].merge(cell)
+    return cells
+
+
+def _count_records(cells: Mapping[Place, Cell]) -> Labelled:
+    return {
+        (*key, str(outcome)): getattr(cell, outcome)
+        for key, cell in cells.items()
+        for outcome in Outcome
+    }
+
+
+def _count_words(cells: Mapping[Place, Cell], name: str, known: Iterable[str]) -> Labelled:
+    """Return the counts by word that each cell has under `name`, zeros included."""
+    words = [str(word) for word in known]
+    return {
+        (*key, word): number
+        for key, cell in cells.items()
+        for word, number in (dict.fromkeys(words, 0) | getattr(cell, name)).items()
+    }
