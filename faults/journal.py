@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -112,8 +112,6 @@ def decode_journal(data: bytes) -> list[Fault]:
         raise IntegrityError(f"a fault journal cannot be read: {error}") from None
 
 
-def _to_fault(row: dict[str, object]) -> Fault:
-    fields = dict(row)
-    outcome, bits = fields.pop("outcome"), fields.pop("bits")
-    decided = None if outcome is None else FaultOutcome(str(outcome))
-    return Fault(**fields, bits=tuple(bits), outcome=decided)  # type: ignore[arg-type]  # as asdict wrote it
+def _to_fault(row: dict[str, Any]) -> Fault:
+    outcome = None if row["outcome"] is None else FaultOutcome(row["outcome"])
+    return Fault(**(row | {"bits": tuple(row["bits"]), "outcome": outcome}))

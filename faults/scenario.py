@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 DURATION_SECONDS_MAX = 366 * 86_400
 CLUSTERS_MAX = 64
+MACHINES_MIN = 2
 MACHINES_MAX = 1_000_000
 RATE_MAX = 100_000
 FACTOR_MAX = 1000
@@ -176,5 +177,5 @@ def _find_contradictions(scenario: Scenario) -> Iterator[str]:
     for number, fault in enumerate(scenario.faults):
         for name in sorted(set(fault.clusters or ()) - known):
             yield f"faults[{number}].clusters names {name!r}; allowed: {', '.join(sorted(known))}"
-    if sum(cluster.machines for cluster in scenario.clusters) < 2:  # noqa: PLR2004 - one and another
+    if sum(cluster.machines for cluster in scenario.clusters) < MACHINES_MIN:
         yield "clusters have 1 machine in all; allowed: 2 at least, as a retry goes to another one"

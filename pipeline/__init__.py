@@ -1,1 +1,16 @@
-"""The pipeline: sealed records from web archives to a proven index."""
+"""The pipeline: sealed records from web archives to a proven index.
+
+integrity    seals, blocks, correction, the ladder and the ledger
+crawl        reads web archives
+index        parses, tokenises, inverts, merges and searches
+jobs         plans, commits, resumes and supervises
+records      the values that travel between the stages
+fields       packs byte strings into one payload
+manifest     which bytes a finished index consists of
+config       options, checked, and their hash
+filesystems  finds and opens input files
+errors       the errors that end a job
+cli          the command line
+display      results as text
+progress     how far a job is
+"""

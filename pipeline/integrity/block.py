@@ -268,13 +268,15 @@ def _read_frames(
 ) -> None:
     start = HEADER_BYTES + header.table_bytes
     # Bytes missing or added at one place leave the frames behind it where the end says they are.
-    shift = len(view) - (2 * start + header.frames_bytes) if protection.seals else 0
+    excess = len(view) - (2 * start + header.frames_bytes) if protection.seals else 0
+    shifts = (0, excess) if excess else (0,)
     seen: set[bytes] = set()
     for index, (lower, upper) in enumerate(pairwise(table.frame_bounds())):
         begin, end = start + lower, start + upper
-        found = _prove(view, begin, end, index, table, protection)
-        if found is None and shift:
-            found = _prove(view, begin + shift, end + shift, index, table, protection)
+        found = None
+        for shift in shifts:
+            if found is None and begin + shift >= 0 and end + shift <= len(view):
+                found = _prove(view[begin + shift : end + shift], index, table, protection)
         if found is not None and found.identity not in seen:
             seen.add(found.identity)
             opened.found.append(found)
@@ -285,16 +287,12 @@ def _read_frames(
         opened.losses.append(Loss(reason, begin, length, index))
 
 
-def _prove(  # noqa: PLR0917 - the hot loop's own helper
-    view: memoryview, begin: int, end: int, index: int, table: Table, protection: Protection
-) -> Found | None:
-    if begin < 0 or end > len(view):
-        return None
+def _prove(frame: memoryview, index: int, table: Table, protection: Protection) -> Found | None:
     seal = Seal()
-    mended: Mended | None = Mended(view[begin:end])
+    mended: Mended | None = Mended(frame)
     if protection.seals:
         seal = Seal(table.crcs[index], table.digests[16 * index : 16 * index + 16])
-        mended = mend(view[begin:end], seal.crc, seal.digest, correct=protection.corrects)
+        mended = mend(frame, seal.crc, seal.digest, correct=protection.corrects)
     if mended is None:
         return None
     proven = memoryview(mended.data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import struct
 from datetime import UTC, datetime
@@ -87,10 +88,8 @@ def test_other_bytes_are_refused_or_read(candidates: list[Candidate], data: st.D
     payload = bytearray(encode_candidates(candidates))
     for _ in range(data.draw(st.integers(1, 3))):
         payload[data.draw(st.integers(0, len(payload) - 1))] ^= 1 << data.draw(st.integers(0, 7))
-    try:
-        decode_candidates(bytes(payload))
-    except ValueError as error:
-        assert str(error)
+    with contextlib.suppress(ValueError):
+        assert len(decode_candidates(bytes(payload))) <= len(payload) // 8
 
 
 def test_columns_of_different_lengths_are_refused() -> None:

@@ -118,23 +118,16 @@ def test_missing_or_added_bytes_cost_only_what_they_touch(name: str) -> None:
     """Bytes cut out or put in at any one place: all records beside it come back."""
     sample = SAMPLES[name]
     block = sample.write()
-    for size in (1, 2, 13):
+    extents = list(enumerate(pairwise(block.bounds)))
+    for size in (0, 1, 2, 13):
         for begin in range(frames_end(block) - size):
             end = begin + size
-            opened = reopen(sample, block.data[:begin] + block.data[end:])
-            check_no_wrong_record(opened, sample.records)
-            spared = {
-                i for i, (a, b) in enumerate(pairwise(block.bounds)) if end <= a or b <= begin
-            }
-            assert spared <= {found.index for found in opened.found}, (begin, size)
-            assert noticed(opened)
-            opened = reopen(sample, block.data[:begin] + bytes(size) + block.data[begin:])
-            check_no_wrong_record(opened, sample.records)
-            spared = {
-                i for i, (a, b) in enumerate(pairwise(block.bounds)) if begin <= a or b <= begin
-            }
-            assert spared <= {found.index for found in opened.found}, (begin, size)
-            assert noticed(opened)
+            spared = {index for index, (lower, upper) in extents if end <= lower or upper <= begin}
+            for insertion in (b"", bytes(7)):
+                opened = reopen(sample, block.data[:begin] + insertion + block.data[end:])
+                check_no_wrong_record(opened, sample.records)
+                assert spared <= {found.index for found in opened.found}, (begin, size)
+                assert noticed(opened) == bool(size or insertion), (begin, size)
 
 
 @given(st.sampled_from([SAMPLES["correct_several"], SAMPLES["detect_several"]]), st.data())

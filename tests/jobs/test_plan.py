@@ -67,12 +67,12 @@ def test_a_part_depends_on_its_own_input_alone(inputs: list[InputFile], part_byt
 def test_number_of_shards_follows_the_bytes_unless_given() -> None:
     """One shard for each `shard_bytes` begun, at least one, or as many as were asked for."""
     files = [InputFile("a", 150, "", Container.PLAIN), InputFile("b", 51, "", Container.PLAIN)]
-    assert [1, 3, 2, 7] == [
+    assert [
         plan_shards([], 100, 0),
         plan_shards(files, 100, 0),
         plan_shards(files, 101, 0),
         plan_shards(files, 100, 7),
-    ]
+    ] == [1, 3, 2, 7]
 
 
 RECORDS = st.lists(st.integers(1, 40), min_size=1, max_size=30)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from sealedbeam.pipeline.errors import IntegrityError, UsageError
@@ -21,6 +21,9 @@ from sealedbeam.pipeline.jobs.quarantine import (
 
 from tests.support.archives import build_archive, flip_bit
 from tests.support.jobs import Job, quarantined
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_rows_come_back() -> None:

@@ -122,9 +122,11 @@ def test_segment_is_full_by_text_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Text counts, since it is what takes memory later."""
     monkeypatch.setattr(segment, "SEGMENT_TEXT_BYTES", 10)
     filling = segment.Segment()
-    for expected, found in zip([False, True], stored([document(0, "x" * 9), document(1, "y")])):
+    full = []
+    for found in stored([document(0, "x" * 9), document(1, "y")]):
         filling.add(found)
-        assert filling.full is expected
+        full.append(filling.full)
+    assert full == [False, True]
 
 
 def test_wrong_fields_are_found() -> None:

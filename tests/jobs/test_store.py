@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from sealedbeam.pipeline.jobs.store import TEMPORARY_SUFFIX, Store, content_name
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def files_of(root: Path) -> list[str]:
