@@ -93,7 +93,8 @@ def expand_inputs(patterns: Iterable[str]) -> list[str]:
 def _expand_local(pattern: str) -> list[str]:
     pattern = pattern.removeprefix("file://")
     found = Path(pattern).exists()
-    names = [pattern] if found else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - Path.glob refuses absolute patterns
+    # Path.glob refuses absolute patterns.
+    names = [pattern] if found else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
     matches = []
     for name in names:
         path = Path(name)

@@ -60,10 +60,7 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """One file of the index.
-
-    `rows` is None unless it is Parquet; `parts` is empty where a file is only ever checked whole.
-    """
+    """One file of the index; `rows` is None and `parts` empty unless it is Parquet."""
 
     path: str
     bytes: int
@@ -145,7 +142,8 @@ def _canonical(content: Mapping[str, Any]) -> bytes:
 def _check_kind(content: object) -> None:
     # Before the seals: another version may seal its manifest in another way.
     if not isinstance(content, dict):
-        raise ValueError("it is not a JSON object")  # noqa: TRY004 - a wrong value, not a wrong call
+        # A wrong value, not a wrong call: here and below no TypeError.
+        raise ValueError("it is not a JSON object")  # noqa: TRY004
     kind, version = content.get("format"), content.get("version")
     if kind != FORMAT or type(version) is not int or version != VERSION:
         raise ValueError(
@@ -206,8 +204,8 @@ def _file(content: _Object) -> FileEntry:
         rows=None if content["rows"] is None else _count(content, "rows"),
         parts=tuple(_extent(part) for part in _objects(content, "parts")),
     )
-    if entry.rows is None and entry.parts:
-        raise ValueError(f"{entry.path}: a file with parts has rows")
+    if (entry.rows is None) != (not entry.parts):
+        raise ValueError(f"{entry.path}: a file has either rows and parts, or neither")
     if entry.parts:
         _require_tiling(entry)
     return entry
@@ -249,7 +247,7 @@ def _require_keys(content: _Object, expected: set[str], what: str) -> None:
 def _text(content: _Object, key: str) -> str:
     value = content[key]
     if not isinstance(value, str):
-        raise ValueError(f"{key} is {value!r}, not a string")  # noqa: TRY004 - as above
+        raise ValueError(f"{key} is {value!r}, not a string")  # noqa: TRY004
     return value
 
 
@@ -279,7 +277,7 @@ def _relative_path(content: _Object) -> str:
 def _object(content: _Object, key: str) -> _Object:
     value = content[key]
     if not isinstance(value, dict):
-        raise ValueError(f"{key} is {value!r}, not an object")  # noqa: TRY004 - as above
+        raise ValueError(f"{key} is {value!r}, not an object")  # noqa: TRY004
     return value
 
 

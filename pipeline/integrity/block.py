@@ -210,7 +210,7 @@ def open_block(data: Buffer | None, block_id: bytes | None, protection: Protecti
         opened.losses.append(Loss(LossReason.LOST_BLOCK, 0, 0))
         return opened
     view = memoryview(data).toreadonly()
-    head = _find_head(view, protection, opened)
+    head = find_head(view, protection, opened)
     if head is None:
         opened.losses.append(Loss(LossReason.UNREADABLE_HEAD, 0, len(view)))
     elif block_id is not None and head[1].block_id != block_id and protection.seals:
@@ -220,7 +220,7 @@ def open_block(data: Buffer | None, block_id: bytes | None, protection: Protecti
     return opened
 
 
-def _find_head(
+def find_head(
     view: memoryview, protection: Protection, opened: Opened
 ) -> tuple[Header, Table] | None:
     """Return the head that can be proven: the first one, else its mirror at the block's end."""

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from sealedbeam.pipeline.errors import IntegrityError
 
-from .block import Loss, LossReason, Opened, Seal, _find_head, open_block, seal_record, write_block
+from .block import Loss, LossReason, Opened, Seal, find_head, open_block, seal_record, write_block
 from .checksum import digest128
 from .layout import FRAME_OVERHEAD_BYTES, HEADER_BYTES, frame_prefix
 
@@ -39,6 +39,7 @@ FN_FAILED = "fn_failed"
 CHANGED_IN_USE = "changed_in_use"
 PAYLOAD_BYTES_MAX = (1 << 32) - 1
 _MESSAGE_CHARACTERS_MAX = 1000
+_SINGLE = (bytes, bytearray, memoryview, str)  # iterable, but never meant as several results
 _NUMBER = struct.Struct(">I")
 _ID_BYTES = 16
 _BLOCK_OVERHEAD_BYTES = 2 * (HEADER_BYTES + 2 + _ID_BYTES)  # the head and its mirror
@@ -98,7 +99,7 @@ class Recovered:
     @cached_property
     def head(self) -> tuple[Header, Table] | None:
         """The block's head, where it can be proven; read again for a block with damage alone."""
-        return _find_head(memoryview(self.data), self.protection, Opened())
+        return find_head(memoryview(self.data), self.protection, Opened())
 
     def lose(self, loss: Loss) -> None:
         """Set aside what could not be proven."""
@@ -262,7 +263,7 @@ def _apply(fn: Fn, identity: bytes, payload: bytes, protection: Protection) -> l
     value: Any = fn(payload)
     if value is None:
         return []
-    single = isinstance(value, bytes | bytearray | memoryview | str)
+    single = isinstance(value, _SINGLE)
     items = [value] if single else list(value)
     elements = []
     for number, item in enumerate(items):

@@ -33,7 +33,7 @@ class Protection:
     @property
     def seals(self) -> bool:
         """Whether blocks carry seals at all."""
-        return self.code is not NO_CODE
+        return self.code != NO_CODE
 
 
 NONE = Protection(0, "none", NO_CODE, corrects=False)

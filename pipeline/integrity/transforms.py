@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 
     from .block import Block
     from .elements import Fn
-    from .protection import Protection
 
 Consumer: TypeAlias = beam.PTransform | Callable[[Any], Any]
 """What `damage` is given: a transform, or a function of the PCollection of `Damaged`."""
@@ -153,10 +152,11 @@ class Guard(beam.PTransform):  # type: ignore[misc]  # Beam is untyped
         return _part(blocks, "GuardBlocks", fn, bytes, self._damage)
 
 
-def _preset(name: str) -> Protection:
+def _preset(name: str) -> str:
+    """Return the name of a preset; steps travel with the name, since presets are singletons."""
     if name not in PROTECTIONS:
         raise ValueError(f"protection {name!r} is not one of {', '.join(PROTECTIONS)}")
-    return PROTECTIONS[name]
+    return name
 
 
 def _consumer(step: str, damage: Consumer | None) -> Consumer:
@@ -192,7 +192,7 @@ def _count(counts: Mapping[str, int]) -> None:
 class _SealElements(beam.DoFn):  # type: ignore[misc]  # Beam is untyped
     """Gathers the elements of each window of a bundle into blocks."""
 
-    def __init__(self, protection: Protection, block_bytes: int, *, identified: bool) -> None:
+    def __init__(self, protection: str, block_bytes: int, *, identified: bool) -> None:
         self._protection = protection
         self._block_bytes = block_bytes
         self._identified = identified
@@ -200,40 +200,47 @@ class _SealElements(beam.DoFn):  # type: ignore[misc]  # Beam is untyped
     def start_bundle(self) -> None:
         self._builders: dict[Any, BlockBuilder] = {}
 
-    def process(self, element: Any, window: Any = beam.DoFn.WindowParam) -> Iterator[WindowedValue]:
+    def process(self, element: Any, window: Any = beam.DoFn.WindowParam) -> list[WindowedValue]:
         identity, payload = element if self._identified else (None, element)
-        if not isinstance(payload, bytes) or not isinstance(identity, bytes | None):
+        if not isinstance(payload, bytes) or not (identity is None or isinstance(identity, bytes)):
             wanted = "pairs of bytes" if self._identified else "bytes"
             raise TypeError(f"Seal takes {wanted}, got {type(payload).__name__}: encode it first")
         builder = self._builders.get(window)
         if builder is None:
-            builder = BlockBuilder(self._protection, self._block_bytes)
+            builder = BlockBuilder(PROTECTIONS[self._protection], self._block_bytes)
             self._builders[window] = builder
-        yield from self._emit(window, builder.add(Element(payload, identity)))
+        closed = _emit(window, builder.add(Element(payload, identity)))
         if len(self._builders) > WINDOWS_MAX:
             fullest = max(self._builders, key=lambda each: self._builders[each].size)
-            yield from self._emit(fullest, self._builders.pop(fullest).close())
+            closed += _emit(fullest, self._builders.pop(fullest).close())
+        return closed
 
-    def finish_bundle(self) -> Iterator[WindowedValue]:
-        for window, builder in self._builders.items():
-            yield from self._emit(window, builder.close())
-        self._builders = {}
+    def finish_bundle(self) -> list[WindowedValue]:
+        builders, self._builders = self._builders, {}
+        return [
+            closed
+            for window, builder in builders.items()
+            for closed in _emit(window, builder.close())
+        ]
 
-    def _emit(self, window: Any, block: Block | None) -> Iterator[WindowedValue]:
-        if block is not None:
-            _count({"blocks_sealed": 1, "records_sealed": len(block.identities)})
-            yield WindowedValue(block.data, window.max_timestamp(), (window,))
+
+def _emit(window: Any, block: Block | None) -> list[WindowedValue]:
+    """Return a closed block as an output in its window; nothing where there is none."""
+    if block is None:
+        return []
+    _count({"blocks_sealed": 1, "records_sealed": len(block.identities)})
+    return [WindowedValue(block.data, window.max_timestamp(), (window,))]
 
 
 class _OpenBlocks(beam.DoFn):  # type: ignore[misc]  # Beam is untyped
     """Opens one block after another."""
 
-    def __init__(self, protection: Protection, *, identified: bool) -> None:
+    def __init__(self, protection: str, *, identified: bool) -> None:
         self._protection = protection
         self._identified = identified
 
     def process(self, element: bytes) -> Iterator[Any]:
-        recovered = open_records(element, self._protection)
+        recovered = open_records(element, PROTECTIONS[self._protection])
         _count(recovered.counts)
         for found in recovered.found:
             payload = bytes(found.payload)
@@ -245,15 +252,16 @@ class _OpenBlocks(beam.DoFn):  # type: ignore[misc]  # Beam is untyped
 class _GuardBlocks(beam.DoFn):  # type: ignore[misc]  # Beam is untyped
     """Guards one block after another."""
 
-    def __init__(self, fn: Fn, protection: Protection, block_bytes: int) -> None:
+    def __init__(self, fn: Fn, protection: str, block_bytes: int) -> None:
         self._fn = fn
         self._protection = protection
         self._block_bytes = block_bytes
 
     def process(self, element: bytes) -> Iterator[Any]:
-        elements, recovered = guard_records(element, self._fn, self._protection)
+        protection = PROTECTIONS[self._protection]
+        elements, recovered = guard_records(element, self._fn, protection)
         _count(recovered.counts)
-        for block in seal_elements(elements, self._protection, self._block_bytes):
+        for block in seal_elements(elements, protection, self._block_bytes):
             _count({"blocks_sealed": 1, "records_sealed": len(block.identities)})
             yield block.data
         for damaged in recovered.damaged:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 DEATHS_MAX = 3
 """A task that was in the hands of this many workers when they died ends the job."""
 _READ_BYTES = 1 << 16
+# One worker fills one core; NumPy's linear algebra, which nothing here uses, would start threads.
+_WORKER_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
 
 
 @dataclass(slots=True)
@@ -114,6 +116,7 @@ class Workers:
             stdin=subprocess.DEVNULL,
             stdout=sys.stderr,
             pass_fds=(*theirs, *self._inherited),
+            env=os.environ | _WORKER_ENVIRONMENT,
         )
         for descriptor in theirs:
             os.close(descriptor)

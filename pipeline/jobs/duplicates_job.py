@@ -9,11 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sealedbeam.pipeline.errors import IntegrityError
 from sealedbeam.pipeline.index.duplicates import Duplicate, decode_candidates, find_duplicates
-from sealedbeam.pipeline.integrity.checksum import crc32c
-from sealedbeam.pipeline.manifest import format_crc32c
 
-from .entry import Entry
-from .files import commit_file, commit_task
+from .entry import Entry, entry_path
+from .files import commit_file, commit_task, is_stored
 from .quarantine import Quarantine
 from .runs import RunReader
 from .segment import DIGESTS
@@ -73,12 +71,13 @@ def read_duplicates(context: JobContext, entry: Entry) -> NDArray[np.int64]:
     """Return the document numbers to leave out, ascending.
 
     Raises:
-        IntegrityError: the file is not what its task committed.
+        IntegrityError: the file is not what its task committed; the task was taken back.
     """
     (file,) = (file for file in entry.files if file.path == PATH)
+    if not is_stored(context.store, file):
+        context.store.remove(entry_path(TASK))
+        raise IntegrityError(f"{PATH} is damaged; run the same command again: it is made again")
     data = context.store.read(PATH)
-    if format_crc32c(crc32c(data)) != file.crc32c:
-        raise IntegrityError(f"{PATH} is damaged; remove it and ledger/{TASK}.json, then go on")
     table = pq.read_table(io.BytesIO(data), page_checksum_verification=True)
     doc_ids: NDArray[np.int64] = table.column("doc_id").to_numpy()
     return doc_ids

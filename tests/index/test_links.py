@@ -101,7 +101,7 @@ def test_a_line_feed_inside_a_reference_is_dropped() -> None:
 
 
 def test_absolute_links_take_the_short_way_too() -> None:
-    """Links in their final form, before or after relative ones, do not force a page to be parsed."""
+    """Links in their final form, among relative ones, do not force a page to be parsed."""
     assert links._all_plain(["../a.html", "https://code.example.org/b/c", "http://x.org/", "d"])
     assert not links._all_plain(["a", "http://1.2.3/"])
     assert not links._all_plain(["a", "http://xn--a.org/"])

@@ -11,17 +11,17 @@ import pytest
 from sealedbeam.pipeline.config import JobConfig
 from sealedbeam.pipeline.errors import IntegrityError, SealedBeamError, UsageError
 from sealedbeam.pipeline.integrity.channel import ChannelReference, PerfectTransit, Place
+from sealedbeam.pipeline.integrity.ladder import OnDamage
 from sealedbeam.pipeline.jobs.engine import name_error, run_on_engine
-from sealedbeam.pipeline.jobs.entry import entry_path
 from sealedbeam.pipeline.jobs.finish import Unobserved
-from sealedbeam.pipeline.jobs.prepare import claim, prepare
+from sealedbeam.pipeline.jobs.prepare import prepare
 
 if TYPE_CHECKING:
     from sealedbeam.pipeline.integrity.channel import Transit
     from sealedbeam.pipeline.jobs.context import JobContext
     from sealedbeam.pipeline.jobs.finish import Finished
 
-SAMPLE = str(Path(__file__).parents[2] / "seeds" / "sample.warc.gz")
+SAMPLE = Path(__file__).parents[2] / "seeds" / "sample.warc.gz"
 TWO_PROCESSES = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
 LOSING_CHANNEL = "losing_channel"
 
@@ -29,7 +29,7 @@ LOSING_CHANNEL = "losing_channel"
 class LosingTransit(PerfectTransit):
     """Loses every block."""
 
-    def deliver(self, data: bytes, hop: str, attempt: int) -> bytes | None:  # noqa: ARG002 - protocol
+    def deliver(self, data: bytes, hop: str, attempt: int) -> bytes | None:  # noqa: ARG002 - its
         return None
 
 
@@ -56,7 +56,7 @@ def losing_channel(monkeypatch: pytest.MonkeyPatch) -> ChannelReference:
 
 
 def job(output: Path, *inputs: str, **options: Any) -> JobContext:
-    return prepare([SAMPLE, *inputs], output, JobConfig(**options))
+    return prepare([str(SAMPLE), *inputs], output, JobConfig(**options))
 
 
 def run(context: JobContext, runner: str = "FnApiRunner", *options: str) -> Finished | None:
@@ -86,8 +86,8 @@ def test_incomplete_job(tmp_path: Path) -> None:
 
 def test_failed_job(tmp_path: Path, losing_channel: ChannelReference) -> None:
     """Too much dropped: exit code 3 with the reason, and no manifest."""
-    config = JobConfig(on_damage="drop")
-    context = prepare([SAMPLE], tmp_path / "index", config, losing_channel)
+    config = JobConfig(on_damage=OnDamage.DROP)
+    context = prepare([str(SAMPLE)], tmp_path / "index", config, losing_channel)
     result = run(context)
     assert result is not None
     assert (result.exit_code, result.summary["status"]) == (3, "failed")
@@ -99,8 +99,8 @@ def test_policy_fail_names_hop_and_exit_code(
     tmp_path: Path, losing_channel: ChannelReference
 ) -> None:
     """What a task raises comes out as itself, in one line, without the runner's decoration."""
-    config = JobConfig(on_damage="fail")
-    context = prepare([SAMPLE], tmp_path / "index", config, losing_channel)
+    config = JobConfig(on_damage=OnDamage.FAIL)
+    context = prepare([str(SAMPLE)], tmp_path / "index", config, losing_channel)
     with pytest.raises(IntegrityError, match=r"^hop pages: [^\n]+ derives them again$") as caught:
         run(context)
     assert caught.value.exit_code == 3
@@ -108,11 +108,11 @@ def test_policy_fail_names_hop_and_exit_code(
 
 def test_error_in_another_process_keeps_its_name(tmp_path: Path) -> None:
     """Where the runner hands over a traceback as text, the error is found in it."""
-    context = job(tmp_path / "index")
-    claim(context)
-    context.store.write(entry_path("part-00000"), b"{}")
-    message = r"^ledger entry ledger/part-00000.json is damaged: [^\n\]]+$"
-    with pytest.raises(IntegrityError, match=message):
+    archive = tmp_path / "gone.warc.gz"
+    archive.write_bytes(SAMPLE.read_bytes())
+    context = prepare([str(archive)], tmp_path / "index", JobConfig())
+    archive.unlink()
+    with pytest.raises(SealedBeamError, match=r"^cannot open input [^\n]+gone.warc.gz'$"):
         run(context, "FnApiRunner", *TWO_PROCESSES)
 
 

@@ -8,18 +8,18 @@ import apache_beam as beam
 import pytest
 from apache_beam.testing.util import assert_that
 from sealedbeam.pipeline.config import JobConfig
-from sealedbeam.pipeline.errors import IntegrityError
+from sealedbeam.pipeline.errors import SealedBeamError
 from sealedbeam.pipeline.jobs.entry import Entry, encode_entry, entry_path
 from sealedbeam.pipeline.jobs.finish import Unobserved
 from sealedbeam.pipeline.jobs.index_job import run_index_job
-from sealedbeam.pipeline.jobs.prepare import claim, prepare
+from sealedbeam.pipeline.jobs.prepare import prepare
 from sealedbeam.pipeline.jobs.tasks import Task
 from sealedbeam.pipeline.jobs.transforms import BuildIndex, PlanParts
 
 if TYPE_CHECKING:
     from sealedbeam.pipeline.jobs.context import JobContext
 
-SAMPLE = str(Path(__file__).parents[2] / "seeds" / "sample.warc.gz")
+SAMPLE = Path(__file__).parents[2] / "seeds" / "sample.warc.gz"
 RUN_BY_RUN = {"operations.jsonl", "summary.json"}  # they tell times
 CASES: dict[str, tuple[int, dict[str, Any]]] = {
     "one worker, one part": (1, {}),
@@ -28,7 +28,7 @@ CASES: dict[str, tuple[int, dict[str, Any]]] = {
 
 
 def job(output: Path, *, keep_runs: bool = False, **options: Any) -> JobContext:
-    return prepare([SAMPLE], output, JobConfig(**options), keep_runs=keep_runs)
+    return prepare([str(SAMPLE)], output, JobConfig(**options), keep_runs=keep_runs)
 
 
 def build(context: JobContext, runner: str = "FnApiRunner") -> None:
@@ -48,7 +48,7 @@ def stored(folder: Path) -> dict[str, bytes]:
     return {name: data for name, data in named.items() if name not in RUN_BY_RUN}
 
 
-@pytest.fixture(scope="module", params=CASES.values(), ids=CASES)
+@pytest.fixture(scope="module", params=list(CASES.values()), ids=list(CASES))
 def driven(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -111,11 +111,12 @@ def test_part_keeps_the_start_that_it_was_given(tmp_path: Path) -> None:
     assert starts[:3] == [(0, True), (10_123, True), (20_000, False)]
 
 
-def test_damaged_ledger_fails_the_pipeline(tmp_path: Path) -> None:
-    """A task that cannot go on fails the pipeline; no manifest appears."""
-    context = job(tmp_path / "index")
-    claim(context)
-    context.store.write(entry_path("part-00000"), b"{}")
-    with pytest.raises(IntegrityError, match="part-00000"):
+def test_task_that_cannot_go_on_fails_the_pipeline(tmp_path: Path) -> None:
+    """A pipeline one of whose tasks failed fails as a whole; no manifest appears."""
+    archive = tmp_path / "gone.warc.gz"
+    archive.write_bytes(SAMPLE.read_bytes())
+    context = prepare([str(archive)], tmp_path / "index", JobConfig())
+    archive.unlink()
+    with pytest.raises(SealedBeamError, match="cannot open input"):
         build(context)
     assert not context.store.exists("manifest.json")

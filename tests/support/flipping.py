@@ -5,6 +5,7 @@ A rule names a hop, what happens there, and up to which attempt. Every block of 
     Rule("documents", FLIP)                   one bit of one record, at the first delivery
     Rule("pages", DOUBLE_FLIP, attempts=2)    two bits of one record, at the first two deliveries
     Rule("runs", LOSS, attempts=99)           the block never arrives
+    Rule("pages", DEATH, task="part-00003")   the worker that does this task is killed
 
 The middle byte of a sealed block always lies in a record: header and table stand at both ends.
 """
@@ -13,7 +14,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
+import signal
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -22,19 +25,23 @@ from sealedbeam.pipeline.integrity.channel import Channel, ChannelReference, Pla
 if TYPE_CHECKING:
     from sealedbeam.pipeline.integrity.ladder import Carried
 
-FLIP, DOUBLE_FLIP, LOSS, STORM = "flip", "double flip", "loss", "storm"
+FLIP, DOUBLE_FLIP, LOSS, STORM, DEATH = "flip", "double flip", "loss", "storm", "death"
 CLUSTER = "north"
 _STORM_FLIPS = 4
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What happens to each block of a hop, up to and with delivery number `attempts`."""
+    """What happens to each block of a hop, up to and with delivery number `attempts`.
+
+    With a `task`, only what this task delivers is hit.
+    """
 
     hop: str
     kind: str
     attempts: int = 1
     seed: int = 0
+    task: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,9 +80,8 @@ class FlippingChannel:
     rules: tuple[Rule, ...]
 
     def begin(self, task: str) -> Transit:
-        """Return a transit; all tasks are treated alike."""
-        del task
-        return FlippingTransit(self.rules)
+        """Return the transit of a task."""
+        return FlippingTransit(tuple(rule for rule in self.rules if rule.task in ("", task)))
 
     def reference(self) -> ChannelReference:
         """Return what another process needs."""
@@ -90,6 +96,8 @@ def rebuild(argument: str) -> Channel:
 def _damage(data: bytes, rule: Rule) -> bytes | None:
     if rule.kind == LOSS:
         return None
+    if rule.kind == DEATH:
+        os.kill(os.getpid(), signal.SIGKILL)
     damaged = bytearray(data)
     if rule.kind == STORM:
         key = hashlib.sha256(f"{rule.seed}".encode() + data).digest()

@@ -23,7 +23,7 @@ from sealedbeam.pipeline.jobs.entry import Entry, decode_entry
 from sealedbeam.pipeline.jobs.finish import Finished, Unobserved
 from sealedbeam.pipeline.jobs.index_job import Progress, run_index_job
 from sealedbeam.pipeline.jobs.plan import Part, plan_parts
-from sealedbeam.pipeline.jobs.prepare import claimed, prepare
+from sealedbeam.pipeline.jobs.prepare import claim, claimed, prepare
 from sealedbeam.pipeline.jobs.quarantine import Quarantined, decode_quarantine
 from sealedbeam.pipeline.jobs.settle import finish_job, stitch
 from sealedbeam.pipeline.jobs.tasks import duplicates_task, execute, map_task, reduce_tasks
@@ -95,6 +95,7 @@ class Job:
 
     def map_here(self, order: Callable[[list[Any]], Iterable[Any]] = list) -> None:
         """Do all parts and the stitch check."""
+        claim(self.context)
         parts = self.parts()
         for part in order(list(parts)):
             execute(self.context, map_task(part))
