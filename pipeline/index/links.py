@@ -55,7 +55,12 @@ def resolve_links(
     targets = [t for t in _without_fragments(references) if len(t) <= MAX_URL_CHARACTERS]
     ancestors = _ancestors(folder)
     if ancestors and _all_plain(targets):
-        links = [_append(ancestors, target) for target in targets]
+        links = [
+            folder + target
+            if target[0] != "." and ":" not in target
+            else _append(ancestors, target)
+            for target in targets
+        ]
     else:
         links = [
             _append(ancestors, target)

@@ -1,7 +1,7 @@
 """The local driver: keeps one worker process per core busy, and gives lost work out again.
 
-Beam's local runner fails or hangs when a worker dies, so each worker runs small Beam jobs of its
-own in memory. Tasks commit themselves; the driver only hands them out. A worker that dies is
+Beam's local runner fails or hangs when a worker dies, so each worker runs a Beam job of its own in
+memory. Tasks commit themselves; the driver only hands them out. A worker that dies is
 reaped first, then what it had not committed goes to another one: two processes never write for one
 task at the same time.
 """
@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from sealedbeam.pipeline.errors import SealedBeamError
@@ -30,19 +30,21 @@ if TYPE_CHECKING:
 DEATHS_MAX = 3
 """A task that was in the hands of this many workers when they died ends the job."""
 _READ_BYTES = 1 << 16
+_STANDARD_ERROR = 2  # the descriptor: a notebook's sys.stderr has none
 # One worker fills one core; NumPy's linear algebra, which nothing here uses, would start threads.
-_WORKER_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
+# Arrow's own allocator gives memory back and takes it again; the worker's malloc keeps it.
+_WORKER_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
 
 
 @dataclass(slots=True)
 class _Worker:
-    """A child process, its pipes, and the tasks that it holds."""
+    """A child process, its pipes, and the task that it holds."""
 
     number: int
     process: subprocess.Popen[bytes]
     tasks_fd: int
     events_fd: int
-    held: dict[str, Task] = field(default_factory=dict)
+    held: Task | None = None
     buffered: bytes = b""
     idle: bool = False
     started: bool = False
@@ -99,7 +101,7 @@ class Workers:
             SealedBeamError: a task failed, or kept killing its workers.
         """
         self._queue.extend(tasks)
-        while self._queue or any(worker.held for worker in self._workers):
+        while self._queue or any(worker.held is not None for worker in self._workers):
             for worker in list(self._workers):
                 if worker.idle and self._queue:
                     self._hand_out(worker)
@@ -114,7 +116,7 @@ class Workers:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-m", "sealedbeam.pipeline.jobs.worker", *map(str, theirs)],
             stdin=subprocess.DEVNULL,
-            stdout=sys.stderr,
+            stdout=_STANDARD_ERROR,
             pass_fds=(*theirs, *self._inherited),
             env=os.environ | _WORKER_ENVIRONMENT,
         )
@@ -128,14 +130,10 @@ class Workers:
         self._selector.register(events_read, selectors.EVENT_READ, worker)
 
     def _hand_out(self, worker: _Worker) -> None:
-        """Give a share of what is left, smaller towards the end, so that all end together."""
-        share = max(1, len(self._queue) // (3 * self._count))
-        batch = [self._queue.popleft() for _ in range(share)]
-        worker.held = {task.name: task for task in batch}
+        worker.held = self._queue.popleft()
         worker.idle = False
-        line = json.dumps([task.to_json() for task in batch]).encode() + b"\n"
         try:
-            _write_all(worker.tasks_fd, line)
+            _write_all(worker.tasks_fd, worker.held.to_json().encode() + b"\n")
         except BrokenPipeError:
             self._lose(worker)
 
@@ -157,28 +155,28 @@ class Workers:
             worker.idle = worker.started = True
             self._stillborn = 0
             return
-        worker.held.pop(event["done"], None)
+        worker.held = None
         self._listen({**event, "worker": worker.number})
 
     def _lose(self, worker: _Worker) -> None:
-        """Bury a dead worker, put its tasks back first in line, and start another."""
-        held = list(worker.held.values())
+        """Bury a dead worker, put its task back first in line, and start another."""
+        task = worker.held
         code = self._bury(worker)
-        self._listen({"lost_worker": worker.number, "exit": code, "tasks": [t.name for t in held]})
+        self._listen({"lost_worker": worker.number, "exit": code, "task": task and task.name})
         self._stillborn += not worker.started
         if self._stillborn >= DEATHS_MAX:
             raise SealedBeamError(
                 f"{DEATHS_MAX} workers died one after the other before they could begin "
                 f"(last exit {code}); what they wrote to standard error tells why"
             )
-        for task in held[:1]:  # the first one held is the one it was working on
+        if task is not None:
             self._deaths[task.name] = self._deaths.get(task.name, 0) + 1
             if self._deaths[task.name] >= DEATHS_MAX:
                 raise SealedBeamError(
                     f"{task.name} killed its worker {DEATHS_MAX} times (last exit {code}); "
                     "look for a signal or for memory in the system's log"
                 )
-        self._queue.extendleft(reversed(held))
+            self._queue.appendleft(task)
         self._start()
 
     def _bury(self, worker: _Worker) -> int:

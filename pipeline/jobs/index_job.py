@@ -129,7 +129,9 @@ class _IndexJob:
                 start, exact_start = entry.details["start"]
                 parts[number] = replace(part, start=start, exact_start=exact_start)
         self.show(Progress("parts", len(parts)))
-        pool.run([map_task(part) for part in parts])
+        # The largest first, so that the workers end together.
+        by_size = sorted(parts, key=lambda part: part.start - part.stop)
+        pool.run([map_task(part) for part in by_size])
         while again := stitch(context, parts):
             self.show(Progress("parts again", len(again)))
             for part in again:

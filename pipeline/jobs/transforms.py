@@ -7,6 +7,7 @@ name of a task and the fact that it has committed.
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,22 @@ from .tasks import Task, execute, map_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+class TakeTasks(beam.DoFn):  # type: ignore[misc]  # Beam is untyped
+    """Reads tasks, one to a line, from a pipe of this process, asking for each when it is idle."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        """Tell the driver through `reporter` when the next task is wanted."""
+        self._reporter = reporter
+
+    def process(self, element: int) -> Iterator[str]:
+        """Yield the tasks that come through descriptor `element`, until it ends."""
+        with os.fdopen(element) as lines:
+            self._reporter.send(idle=True)
+            for line in lines:
+                yield line
+                self._reporter.send(idle=True)
 
 
 class DoTask(beam.DoFn):  # type: ignore[misc]  # Beam is untyped

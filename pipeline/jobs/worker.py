@@ -1,21 +1,19 @@
-"""A worker process: imports Beam once, then runs a Beam job over each batch of tasks it is given.
+"""A worker process: one Beam job that lasts as long as the driver has tasks for it.
 
 Started by the driver as `python -m sealedbeam.pipeline.jobs.worker CONTEXT_FD TASKS_FD EVENTS_FD`.
-It dies with the driver: at the end of the task pipe, and by the kernel's parent-death signal where
-there is one.
+The Beam job's source is the task pipe: a task is read, done and committed before the next one is
+asked for. The worker dies with the driver: by the kernel's parent-death signal where there is one,
+and at the end of the task pipe.
 """
 
 from __future__ import annotations
 
 import ctypes
 import gc
-import json
 import logging
 import os
-import queue
 import signal
 import sys
-import threading
 import traceback
 
 from .report import Reporter
@@ -38,39 +36,30 @@ def main(arguments: list[str]) -> int:
     with os.fdopen(context_fd) as file:
         context = file.read()
     reporter = Reporter(events_fd)
-    batches: queue.Queue[list[str]] = queue.Queue()
-    threading.Thread(target=_listen, args=(tasks_fd, batches), daemon=True).start()
-    reporter.send(idle=True)
-    while True:
-        batch = batches.get()
-        try:
-            run_batch(context, batch, reporter)
-        except Exception as error:  # noqa: BLE001 - whatever it was, the driver must learn of it
-            message = f"{type(error).__name__}: {str(error)[:1000]}"
-            traceback.print_exc()
-            reporter.send(failed="", message=message, exit_code=1)
-        reporter.send(idle=True)
+    try:
+        serve(context, tasks_fd, reporter)
+    except Exception as error:  # noqa: BLE001 - whatever it was, the driver must learn of it
+        traceback.print_exc()
+        message = f"{type(error).__name__}: {str(error)[:1000]}"
+        reporter.send(failed="", message=message, exit_code=1)
+        return 1
+    return 0
 
 
-def run_batch(context: str, batch: list[str], reporter: Reporter) -> None:
-    """Run one Beam job over `batch`, tasks as JSON, in this process."""
+def serve(context: str, tasks_fd: int, reporter: Reporter) -> None:
+    """Do the tasks that come through a pipe, until it ends, as one Beam job in this process."""
     import apache_beam as beam  # noqa: PLC0415 - after the log level is set
     from apache_beam.runners.portability.fn_api_runner import FnApiRunner  # noqa: PLC0415
 
-    from .transforms import DoTask  # noqa: PLC0415
+    from .transforms import DoTask, TakeTasks  # noqa: PLC0415
 
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
-        # Not reshuffled: in this order the driver knows which task a worker died of.
-        tasks = pipeline | "Tasks" >> beam.Create(batch, reshuffle=False)
-        _ = tasks | "Do" >> beam.ParDo(DoTask(context, reporter))
-
-
-def _listen(tasks_fd: int, batches: queue.Queue[list[str]]) -> None:
-    """Pass on batches as they come; a closed pipe means that the driver is gone."""
-    with os.fdopen(tasks_fd) as file:
-        for line in file:
-            batches.put(json.loads(line))
-    os._exit(0)
+        _ = (
+            pipeline
+            | "Open" >> beam.Create([tasks_fd], reshuffle=False)
+            | "Take" >> beam.ParDo(TakeTasks(reporter))
+            | "Do" >> beam.ParDo(DoTask(context, reporter))
+        )
 
 
 def _keep_memory() -> None:

@@ -202,7 +202,10 @@ def test_archive_inside_an_archive_plants_nothing(
     ]
     inner = archive.records[3]
     inside = [part for part in job.parts() if inner.offset < part.start < inner.end]
-    assert bool(again) == (nested is container and len(inside) > 0)
+    assert inside
+    # Only a search for gzip members, which plain records are not, cannot be misled.
+    misleading = container is Container.PLAIN or nested is Container.GZIP_MEMBERS
+    assert bool(again) == misleading
 
 
 def test_random_damage_never_ends_a_job(tmp_path: Path) -> None:

@@ -60,17 +60,17 @@ def test_killed_workers_cost_nothing_but_time(tmp_path: Path) -> None:
 def test_task_that_kills_its_worker_ends_the_job(tmp_path: Path) -> None:
     """A task that every worker dies of is named; what the others committed stays."""
     job = Job.make(tmp_path, ARCHIVES, [Rule("pages", DEATH, task="part-00007")], part_bytes=400)
-    lost: list[list[str]] = []
+    lost: list[str] = []
 
     def listen(progress: Progress) -> None:
         if progress.event and "lost_worker" in progress.event:
-            lost.append(progress.event["tasks"])
+            lost.append(progress.event["task"])
 
     message = f"part-00007 killed its worker {DEATHS_MAX} times"
     with pytest.raises(SealedBeamError, match=message) as caught:
         job.run(1, listen)
     assert caught.value.exit_code == 1
-    assert [tasks[0] for tasks in lost] == ["part-00007"] * DEATHS_MAX
+    assert lost == ["part-00007"] * DEATHS_MAX
     assert children() == []
     assert len(job.entries()) >= 7
 

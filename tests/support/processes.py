@@ -48,6 +48,7 @@ def started(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
         stderr=subprocess.PIPE,
         text=True,
         env=environment(),
+        start_new_session=True,  # as a shell starts it: signals of the terminal go to all of it
     ) as process:
         try:
             yield process
