@@ -24,16 +24,17 @@ if TYPE_CHECKING:
 
     from .integrity.channel import ChannelReference
     from .jobs.context import JobContext
+    from .jobs.driver import Workers
     from .jobs.finish import Finished
     from .jobs.index_job import Progress
     from .jobs.totals import Totals
-    from .progress import Display
 
 _EXIT_INCOMPLETE = 4
 _EXIT_INTERRUPTED = 130
 _EXIT_TERMINATED = 143
 _FOLDER = click.Path(path_type=Path)
 _LOCAL_RUNNERS = ("direct", "directrunner")
+_WORKERS_AHEAD = 2  # started at once, to load while the inputs are being looked at
 
 
 class _Command(click.Command):
@@ -209,41 +210,60 @@ class JobObserver:
 
 def _run_index(inputs: Sequence[str], options: dict[str, Any]) -> int:
     """Run the index command; return its exit code."""
+    from .jobs.driver import Workers
+
+    patterns, beam_options = _split_options(inputs)
+    is_local = options["runner"].lower() in _LOCAL_RUNNERS
+    if is_local and beam_options:
+        raise UsageError(f"the local runner takes no Beam options: {shlex.join(beam_options)}")
+    if options["workers"] is None:
+        options["workers"] = os.cpu_count() or 1
+    with Workers() as pool:
+        if is_local:
+            pool.grow(min(options["workers"], _WORKERS_AHEAD))
+        context = _prepare(patterns, options)
+        observer = JobObserver(shlex.join(["sealedbeam", *sys.argv[1:]]), context.scenario)
+        if is_local:
+            result = _run_locally(context, observer, options, pool)
+        else:
+            from .jobs.engine import run_on_engine
+
+            result = run_on_engine(context, observer, options["runner"], beam_options)
+    return _tell(context, result, quiet=options["quiet"], as_json=options["as_json"])
+
+
+def _prepare(patterns: list[str], options: dict[str, Any]) -> JobContext:
+    """Return the job that the options describe; nothing is written yet."""
     from .config import JobConfig, load_config
     from .integrity.channel import PerfectChannel
     from .jobs.prepare import prepare
 
-    patterns, beam_options = _split_options(inputs)
     overrides = {name: options[name] for name in JobConfig.model_fields if name in options}
     config = load_config(options["config"], overrides)
     output: Path = options["output"]
     channel, scenario = PerfectChannel(options["cluster"]).reference(), ""
     if options["scenario"] is not None:
         channel, scenario = _plan_faults(options["scenario"], config.seed, output)
-    context = prepare(
+    return prepare(
         patterns, output, config, channel, scenario=scenario, keep_runs=options["keep_runs"]
     )
-    result = _run_job(context, options, beam_options)
-    return _tell(context, result, quiet=options["quiet"], as_json=options["as_json"])
 
 
-def _run_job(
-    context: JobContext, options: dict[str, Any], beam_options: list[str]
+def _run_locally(
+    context: JobContext, observer: JobObserver, options: dict[str, Any], pool: Workers
 ) -> Finished | None:
-    """Run a prepared job on the runner that was asked for."""
-    observer = JobObserver(shlex.join(["sealedbeam", *sys.argv[1:]]), context.scenario)
-    if options["runner"].lower() not in _LOCAL_RUNNERS:
-        from .jobs.engine import run_on_engine
-
-        return run_on_engine(context, observer, options["runner"], beam_options)
-    if beam_options:
-        raise UsageError(f"the local runner takes no Beam options: {shlex.join(beam_options)}")
     from .jobs.index_job import run_index_job
     from .progress import Display
 
-    workers = os.cpu_count() or 1 if options["workers"] is None else options["workers"]
     with Display(sys.stderr, quiet=options["quiet"] or options["as_json"]) as display:
-        return run_index_job(context, observer, workers, lambda event: _show(display, event))
+
+        def show(progress: Progress) -> None:
+            if progress.event is None:
+                display.begin(progress.phase, progress.tasks)
+            else:
+                display.note(progress.event)
+
+        return run_index_job(context, observer, options["workers"], show, pool)
 
 
 def _plan_faults(path: Path, seed: int, output: Path) -> tuple[ChannelReference, str]:
@@ -266,13 +286,6 @@ def _split_options(inputs: Sequence[str]) -> tuple[list[str], list[str]]:
     if refused:
         raise UsageError(f"{refused[0]}: give the number of workers with --workers")
     return [text for text in inputs if not text.startswith("-")], options
-
-
-def _show(display: Display, progress: Progress) -> None:
-    if progress.event is None:
-        display.begin(progress.phase, progress.tasks)
-    else:
-        display.note(progress.event)
 
 
 def _tell(context: JobContext, result: Finished | None, *, quiet: bool, as_json: bool) -> int:

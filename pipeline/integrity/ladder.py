@@ -250,6 +250,7 @@ def _derive_again(crossing: _Crossing, missing: list[bytes], attempt: int) -> Bl
 def _settle(crossing: _Crossing) -> Carried:
     """Give each record its one final outcome, at the place of its first delivery."""
     carried = Carried()
+    accounted: list[Seal] = []
     for identity, seal in crossing.expected.items():
         cell = crossing.cell(identity, 1)
         accepted = crossing.accepted.get(identity)
@@ -258,15 +259,16 @@ def _settle(crossing: _Crossing) -> Carried:
             reason = crossing.wounds[identity].reason
             cell.enter(Outcome.DROPPED, 0)
             cell.dropped_reasons[reason] = cell.dropped_reasons.get(reason, 0) + 1
-            crossing.account.accounted.add((seal,))
+            accounted.append(seal)
             continue
         found = accepted.found
+        accounted.append(found.seal)
         carried.accepted.append(accepted)
         cell.enter(accepted.outcome, len(found.frame))
-        crossing.account.accounted.add((found.seal,))
         if found.method is not None:
             bits = cell.corrected_bits
             bits[found.method] = bits.get(found.method, 0) + found.corrected_bits
+    crossing.account.accounted.add(accounted)
     return carried
 
 

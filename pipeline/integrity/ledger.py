@@ -133,7 +133,11 @@ class HopAccount:
 
     def cell(self, cluster: str, time_seconds: int) -> Cell:
         """Return the cell of this cluster and time, made on first use."""
-        return self.cells.setdefault((cluster, time_seconds // WINDOW_SECONDS), Cell())
+        key = cluster, time_seconds // WINDOW_SECONDS
+        found = self.cells.get(key)
+        if found is None:
+            found = self.cells[key] = Cell()
+        return found
 
     def total(self) -> Cell:
         """Return the sum of all cells."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import selectors
+import socket
 import subprocess
 import sys
 from collections import deque
@@ -42,6 +43,7 @@ class _Worker:
 
     number: int
     process: subprocess.Popen[bytes]
+    greeting: socket.socket
     tasks_fd: int
     events_fd: int
     held: Task | None = None
@@ -53,25 +55,10 @@ class _Worker:
 class Workers:
     """A pool of worker processes for one job; a context manager, so that none outlives it."""
 
-    def __init__(
-        self,
-        context: JobContext,
-        count: int,
-        listen: Callable[[dict[str, Any]], None],
-        inherited: Sequence[int] = (),
-    ) -> None:
-        """Make a pool.
-
-        Args:
-            context: the job.
-            count: how many workers.
-            listen: called with every event: a task done, a worker lost.
-            inherited: descriptors that the workers keep open (the folder's lock).
-        """
-        self._context = context.to_json().encode()
-        self._count = count
-        self._listen = listen
-        self._inherited = tuple(inherited)
+    def __init__(self) -> None:
+        """Make an empty pool."""
+        self._greeting: tuple[bytes, list[int]] | None = None
+        self._listen: Callable[[dict[str, Any]], None] = lambda _: None
         self._selector = selectors.DefaultSelector()
         self._workers: list[_Worker] = []
         self._started = 0
@@ -80,8 +67,6 @@ class Workers:
         self._queue: deque[Task] = deque()
 
     def __enter__(self) -> Self:
-        for _ in range(self._count):
-            self._start()
         return self
 
     def __exit__(
@@ -93,6 +78,26 @@ class Workers:
         for worker in list(self._workers):
             self._bury(worker)
         self._selector.close()
+
+    def grow(self, count: int) -> None:
+        """Start processes until there are `count`; they load while the job is being prepared."""
+        while len(self._workers) < count:
+            self._start()
+
+    def begin(
+        self, context: JobContext, listen: Callable[[dict[str, Any]], None], lock: int | None = None
+    ) -> None:
+        """Give the pool its job.
+
+        Args:
+            context: the job.
+            listen: called with every event: a task done, a worker lost.
+            lock: a descriptor that the workers keep open: the folder's lock.
+        """
+        self._listen = listen
+        self._greeting = context.to_json().encode(), [] if lock is None else [lock]
+        for worker in self._workers:
+            self._greet(worker)
 
     def run(self, tasks: Sequence[Task]) -> None:
         """Do all `tasks`; return when each has committed.
@@ -109,25 +114,34 @@ class Workers:
                 self._hear(key.data)
 
     def _start(self) -> None:
-        context_read, context_write = os.pipe()
+        ours, theirs = socket.socketpair()
         tasks_read, tasks_write = os.pipe()
         events_read, events_write = os.pipe()
-        theirs = (context_read, tasks_read, events_write)
+        inherited = (theirs.fileno(), tasks_read, events_write)
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-m", "sealedbeam.pipeline.jobs.worker", *map(str, theirs)],
+            [sys.executable, "-m", "sealedbeam.pipeline.jobs.worker", *map(str, inherited)],
             stdin=subprocess.DEVNULL,
-            stdout=_STANDARD_ERROR,
-            pass_fds=(*theirs, *self._inherited),
+            stdout=sys.stderr,
+            pass_fds=inherited,
             env=os.environ | _WORKER_ENVIRONMENT,
         )
-        for descriptor in theirs:
-            os.close(descriptor)
-        with suppress(BrokenPipeError), os.fdopen(context_write, "wb") as file:
-            file.write(self._context)  # one that died already is noticed by its events' end
+        theirs.close()
+        os.close(tasks_read)
+        os.close(events_write)
         self._started += 1
-        worker = _Worker(self._started, process, tasks_write, events_read)
+        worker = _Worker(self._started, process, ours, tasks_write, events_read)
         self._workers.append(worker)
         self._selector.register(events_read, selectors.EVENT_READ, worker)
+        if self._greeting is not None:
+            self._greet(worker)
+
+    def _greet(self, worker: _Worker) -> None:
+        """Send a worker its job and the lock; one that died is noticed by its events' end."""
+        assert self._greeting is not None, "begin() comes first"
+        context, lock = self._greeting
+        with suppress(ConnectionError), worker.greeting:
+            socket.send_fds(worker.greeting, [b"\n"], lock)
+            worker.greeting.sendall(context)
 
     def _hand_out(self, worker: _Worker) -> None:
         worker.held = self._queue.popleft()
@@ -184,6 +198,7 @@ class Workers:
         self._selector.unregister(worker.events_fd)
         worker.process.kill()
         code = worker.process.wait()
+        worker.greeting.close()
         os.close(worker.tasks_fd)
         os.close(worker.events_fd)
         self._workers.remove(worker)

@@ -12,7 +12,7 @@ from sealedbeam.pipeline.errors import IntegrityError, UsageError
 from .driver import Workers
 from .finish import tidy
 from .plan import plan_parts
-from .prepare import FolderLock, claimed, finished
+from .prepare import claimed, finished
 from .settle import conclude, phases, stitch, take_back_damaged
 from .tasks import map_task
 
@@ -70,8 +70,16 @@ def run_index_job(
     observer: Observer,
     workers: int,
     show: Callable[[Progress], None],
+    pool: Workers | None = None,
 ) -> Finished | None:
     """Run a prepared job with the local driver; None when its folder was finished before.
+
+    Args:
+        context: the job.
+        observer: told of the results.
+        workers: how many processes may work at once.
+        show: told of the progress.
+        pool: workers that were started ahead.
 
     Raises:
         SealedBeamError: the job cannot go on.
@@ -85,7 +93,11 @@ def run_index_job(
         with Operations(context.store.root) as operations:
             parts = plan_parts(context.inputs, context.config.part_bytes)
             job = _IndexJob(context, parts, operations, show)
-            return job.run(observer, workers, lock)
+            with pool or Workers() as workers_of_job:
+                count = min(workers, max(1, len(parts), context.shards))
+                workers_of_job.grow(count)
+                workers_of_job.begin(context, job.listen, lock.descriptor)
+                return job.run(observer, workers_of_job)
 
 
 @dataclass(slots=True)
@@ -97,26 +109,25 @@ class _IndexJob:
     operations: Operations
     show: Callable[[Progress], None]
 
-    def run(self, observer: Observer, workers: int, lock: FolderLock) -> Finished:
+    def run(self, observer: Observer, pool: Workers) -> Finished:
         """Do what is left to do of all phases, and finish."""
         started = time.monotonic()
         context, parts, show = self.context, self.parts, self.show
-        self.operations.note(started=context.configuration_hash, parts=len(parts), workers=workers)
-        count = min(workers, max(1, len(parts)))
-        with Workers(context, count, self._listen, (lock.descriptor,)) as pool:
-            self._map(pool)
-            _, duplicates, shards = phases(context, parts)
-            show(Progress("duplicates", 1))
-            pool.run(duplicates)
-            show(Progress("shards", len(shards)))
-            pool.run(shards)
-            self._look_again(pool)
+        self.operations.note(started=context.configuration_hash, parts=len(parts))
+        self._map(pool)
+        _, duplicates, shards = phases(context, parts)
+        show(Progress("duplicates", 1))
+        pool.run(duplicates)
+        show(Progress("shards", len(shards)))
+        pool.run(shards)
+        self._look_again(pool)
         show(Progress("finish", 1))
         result = conclude(context, parts, observer, time.monotonic() - started)
         self.operations.note(ended=result.summary["status"])
         return result
 
-    def _listen(self, event: dict[str, Any]) -> None:
+    def listen(self, event: dict[str, Any]) -> None:
+        """Write an event down and show it."""
         self.operations.note(**event)
         self.show(Progress("event", event=event))
 

@@ -1,6 +1,7 @@
 """A worker process: one Beam job that lasts as long as the driver has tasks for it.
 
-Started by the driver as `python -m sealedbeam.pipeline.jobs.worker CONTEXT_FD TASKS_FD EVENTS_FD`.
+Started by the driver as `python -m sealedbeam.pipeline.jobs.worker SOCKET_FD TASKS_FD EVENTS_FD`.
+The socket brings the job and the lock on its folder, once they are there; meanwhile Beam is loaded.
 The Beam job's source is the task pipe: a task is read, done and committed before the next one is
 asked for. The worker dies with the driver: by the kernel's parent-death signal where there is one,
 and at the end of the task pipe.
@@ -13,8 +14,11 @@ import gc
 import logging
 import os
 import signal
+import socket
 import sys
 import traceback
+
+from sealedbeam.pipeline.errors import SealedBeamError
 
 from .report import Reporter
 
@@ -28,16 +32,17 @@ _YOUNG_OBJECTS = 50_000
 
 def main(arguments: list[str]) -> int:
     """Serve tasks until the task pipe ends."""
-    logging.basicConfig(level=logging.ERROR)  # before Beam: its import warns of absent clouds
-    context_fd, tasks_fd, events_fd = map(int, arguments)
+    # Before Beam, whose import warns of absent clouds; what a task raises is told below.
+    logging.basicConfig(level=logging.CRITICAL)
+    socket_fd, tasks_fd, events_fd = map(int, arguments)
     _die_with_parent()
     _keep_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides what an interrupt means
-    with os.fdopen(context_fd) as file:
-        context = file.read()
     reporter = Reporter(events_fd)
     try:
-        serve(context, tasks_fd, reporter)
+        serve(socket.socket(fileno=socket_fd), tasks_fd, reporter)
+    except SealedBeamError:
+        return 1  # the task has told the driver
     except Exception as error:  # noqa: BLE001 - whatever it was, the driver must learn of it
         traceback.print_exc()
         message = f"{type(error).__name__}: {str(error)[:1000]}"
@@ -46,13 +51,17 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def serve(context: str, tasks_fd: int, reporter: Reporter) -> None:
+def serve(greeting: socket.socket, tasks_fd: int, reporter: Reporter) -> None:
     """Do the tasks that come through a pipe, until it ends, as one Beam job in this process."""
     import apache_beam as beam  # noqa: PLC0415 - after the log level is set
     from apache_beam.runners.portability.fn_api_runner import FnApiRunner  # noqa: PLC0415
 
     from .transforms import DoTask, TakeTasks  # noqa: PLC0415
 
+    gc.freeze()  # what was imported stays: no need to look through it for garbage
+    context = receive_job(greeting)
+    if not context:
+        return
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
         _ = (
             pipeline
@@ -60,6 +69,14 @@ def serve(context: str, tasks_fd: int, reporter: Reporter) -> None:
             | "Take" >> beam.ParDo(TakeTasks(reporter))
             | "Do" >> beam.ParDo(DoTask(context, reporter))
         )
+
+
+def receive_job(greeting: socket.socket) -> str:
+    """Return the job as JSON, empty when there is none; the lock that comes with it stays open."""
+    with greeting:
+        first, _lock, _, _ = socket.recv_fds(greeting, 1, 1)
+        with greeting.makefile() as rest:
+            return rest.read() if first else ""
 
 
 def _keep_memory() -> None:

@@ -90,8 +90,8 @@ def test_size_of_parts_and_shards_does_not_show_in_results(
     found = []
     sizes = [(1 << 20, 1), (4096, 2), (700, 5)]
     for part_bytes, shards in sizes:
-        options = {"part_bytes": part_bytes, "shards": shards}
-        job = Job.make(tmp_path, archives, output=f"index-{shards}", **options)
+        output = f"index-{shards}"
+        job = Job.make(tmp_path, archives, output=output, part_bytes=part_bytes, shards=shards)
         job.run_here()
         index = Index.open(job.output)
         results = [index.search(query, 1000) for query in QUERIES]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sealedbeam.pipeline.errors import IntegrityError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 RECORDS = [page_record(number, body_bytes=150) for number in range(14)]
 RECORDS += [response_record(f"http://copy.example/{n}", RECORDS[n].body) for n in (1, 9)]
 ARCHIVES = {"a.warc.gz": pack(RECORDS).data}
-OPTIONS = {"part_bytes": 1200, "protection": "none", "max_dropped_ratio": 1.0}
+OPTIONS: dict[str, Any] = {"part_bytes": 1200, "protection": "none", "max_dropped_ratio": 1.0}
 
 
 def test_flips_escape(tmp_path: Path) -> None:
