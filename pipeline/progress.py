@@ -96,7 +96,7 @@ class Display:
     def note(self, event: dict[str, Any]) -> None:
         """Say what happened: a task done, or a worker lost."""
         if "lost_worker" in event:
-            self._print(f"worker {event['lost_worker']} died; its tasks are given out again")
+            self._print(f"worker {event['lost_worker']} died; its task is given out again")
             return
         self._tally.add(event)
         self._show(force=self._tally.done == self._tally.tasks)

@@ -16,6 +16,8 @@ totals, finish  the sum of the ledger, its verdict, summary and manifest
 tasks, settle   what is scheduled, and what happens between the phases
 transforms      Beam wiring
 worker, driver  the local runner: one long-lived process per core
+report          what a worker tells the driver
+engine          any other runner of Beam
 index_job       the index job, end to end
 audit           verifies every byte of an output
 """

@@ -32,6 +32,7 @@ DEATHS_MAX = 3
 """A task that was in the hands of this many workers when they died ends the job."""
 _READ_BYTES = 1 << 16
 _STANDARD_ERROR = 2  # the descriptor: a notebook's sys.stderr has none
+_STANDARD_ERROR = 2  # the descriptor: a notebook's sys.stderr has none
 # One worker fills one core; NumPy's linear algebra, which nothing here uses, would start threads.
 # Arrow's own allocator gives memory back and takes it again; the worker's malloc keeps it.
 _WORKER_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
@@ -121,7 +122,7 @@ class Workers:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-m", "sealedbeam.pipeline.jobs.worker", *map(str, inherited)],
             stdin=subprocess.DEVNULL,
-            stdout=sys.stderr,
+            stdout=_STANDARD_ERROR,
             pass_fds=inherited,
             env=os.environ | _WORKER_ENVIRONMENT,
         )

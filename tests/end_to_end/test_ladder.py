@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sealedbeam.pipeline.errors import IntegrityError
@@ -39,10 +39,10 @@ def blocks_of(clean: Job, hop: str) -> int:
     return sum(entry.hops[hop].total().records for entry in clean.entries() if hop in entry.hops)
 
 
-def damaged(tmp_path: Path, clean: Job, *rules: Rule, **options: object) -> Job:
+def damaged(tmp_path: Path, clean: Job, *rules: Rule, **options: Any) -> Job:
     # The same input paths: stored documents name their file.
     options = {"part_bytes": PART_BYTES, "max_dropped_ratio": 1.0} | options
-    return Job.make(tmp_path, clean.context.paths, rules, **options)  # type: ignore[arg-type] # options of any kind
+    return Job.make(tmp_path, clean.context.paths, rules, **options)
 
 
 def outcomes(job: Job, hop: str) -> dict[str, int]:

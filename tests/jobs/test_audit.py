@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from sealedbeam.pipeline.errors import UsageError
 from sealedbeam.pipeline.jobs import segment
-from sealedbeam.pipeline.jobs.audit import Audit, audit
+from sealedbeam.pipeline.jobs.audit import Audit, _check_documents, audit
 from sealedbeam.pipeline.manifest import FILE_NAME, FileEntry, decode_manifest
 
 from tests.support.archives import build_archive, flip_bit
@@ -171,8 +171,6 @@ def test_document_that_breaks_its_seal_is_found(output: Path, tmp_path: Path) ->
     pq.write_table(table.from_pylist(rows, table.schema), tmp_path / "forged.parquet")
     report = Audit()
     manifest = decode_manifest((output / FILE_NAME).read_bytes())
-    from sealedbeam.pipeline.jobs.audit import _check_documents  # noqa: PLC0415 - the one white-box look
-
     _check_documents(file.path, (tmp_path / "forged.parquet").read_bytes(), manifest, report)
     assert report.findings == [
         f"{file.path}: document {rows[1]['doc_id']} does not agree with its seal"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sealedbeam.pipeline.config import JobConfig
@@ -140,8 +140,8 @@ def test_hash_covers_what_decides_the_output(tmp_path: Path) -> None:
     assert len(hashes) == 1 + len(others)
 
 
-def job(folder: Path, data: bytes = ARCHIVE.data, **options: object) -> Job:
-    return Job.make(folder, {"a.warc.gz": data}, **options)  # type: ignore[arg-type] # options of any kind
+def job(folder: Path, data: bytes = ARCHIVE.data, **options: Any) -> Job:
+    return Job.make(folder, {"a.warc.gz": data}, **options)
 
 
 def test_foreign_folder_is_refused(tmp_path: Path) -> None:
@@ -170,13 +170,11 @@ def test_a_file_in_the_folders_place_is_refused(tmp_path: Path) -> None:
         ({"data": flip_bit(ARCHIVE.data, 99)}, "configuration.inputs.0.1 was "),
     ],
 )
-def test_other_configuration_is_refused(
-    tmp_path: Path, change: dict[str, object], said: str
-) -> None:
+def test_other_configuration_is_refused(tmp_path: Path, change: dict[str, Any], said: str) -> None:
     """A folder belongs to one job; another one is told what differs, and nothing is touched."""
     job(tmp_path).run_here()
     before = all_bytes(tmp_path / "index")
-    with pytest.raises(UsageError) as caught, claimed(job(tmp_path, **change).context):  # type: ignore[arg-type] # options of any kind
+    with pytest.raises(UsageError) as caught, claimed(job(tmp_path, **change).context):
         pass
     assert said in str(caught.value)
     assert str(caught.value).count(" was ") == 1
