@@ -77,7 +77,7 @@ class Document:
 
     `text` is what is indexed: the title on the first line, then the visible text. `charset` is the
     WHATWG name of the encoding that was used, `language` the declared one or empty,
-    `content_digest` the SHA-256 of the decoded body, `links` absolute URLs without fragments.
+    `content_digest` the XXH3-128 of the decoded body, `links` absolute URLs without fragments.
     """
 
     url: str

@@ -52,8 +52,8 @@ def resolve_links(
     """
     base = _base_url(page_url, base_reference)
     folder = _folder(base)
-    targets = [t for t in _without_fragments(references) if len(t) <= MAX_URL_CHARACTERS]
     ancestors = _ancestors(folder)
+    targets = [r.partition("#")[0] for r in dict.fromkeys(references)]
     if ancestors and _all_plain(targets):
         links = [
             folder + target
@@ -66,7 +66,8 @@ def resolve_links(
             _append(ancestors, target)
             if ancestors and _ONE_PLAIN.fullmatch(target)
             else _join_anywhere(base, folder, target)
-            for target in targets
+            for target in _without_fragments(references)
+            if len(target) <= MAX_URL_CHARACTERS
         ]
     distinct = dict.fromkeys(links)
     distinct.pop("", None)
@@ -76,7 +77,11 @@ def resolve_links(
 def _all_plain(targets: list[str]) -> bool:
     joined = "\n".join(targets)
     # A line feed inside a reference is dropped by the standard: it must not look like a separator.
-    return joined.count("\n") < len(targets) and _ALL_PLAIN.fullmatch(joined) is not None
+    return (
+        joined.count("\n") < len(targets)
+        and max(map(len, targets)) <= MAX_URL_CHARACTERS
+        and _ALL_PLAIN.fullmatch(joined) is not None
+    )
 
 
 def _append(ancestors: list[str], target: str) -> str:

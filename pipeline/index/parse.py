@@ -7,12 +7,12 @@ no NUL, which separates texts further down the line.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import xxhash
 from sealedbeam.pipeline.records import Document
 
 from .charset import REPLACEMENT, UTF_8, decode, find_encoding
@@ -100,7 +100,7 @@ def _document(page: Page, body: bytes, content_type: str, charset: str) -> Docum
         content_type=content_type,
         charset=charset,
         fetched_at=_clean(page.fetched_at),
-        content_digest=hashlib.sha256(body).digest(),
+        content_digest=xxhash.xxh3_128_digest(body),
         links=resolve_links(content.references, url, content.base_reference),
     )
 

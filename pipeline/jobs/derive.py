@@ -7,10 +7,12 @@ run over it. The caller compares the new seal with the old one; only the same by
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from sealedbeam.pipeline.crawl.values import WarcRecord
 from sealedbeam.pipeline.crawl.warc import read_record
+from sealedbeam.pipeline.index.http_body import decode_body
 from sealedbeam.pipeline.index.parse import Rejected, parse_page
 from sealedbeam.pipeline.integrity.lineage import Origin
 
@@ -48,3 +50,12 @@ def derive_documents(context: JobContext, identities: Sequence[bytes]) -> list[t
         if document is not None and not isinstance(document, Rejected):
             derived.append((identity, document.to_payload()))
     return derived
+
+
+def derive_body_digest(context: JobContext, origin: Origin) -> bytes | None:
+    """Return the SHA-256 of the decoded body of the page at `origin`, None when it is gone."""
+    page = derive_page(context, origin)
+    if page is None:
+        return None
+    body = decode_body(page.body, page.transfer_encoding, page.content_encoding)
+    return None if body is None else hashlib.sha256(body).digest()

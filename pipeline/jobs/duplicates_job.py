@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 from sealedbeam.pipeline.errors import IntegrityError
-from sealedbeam.pipeline.index.duplicates import Duplicate, decode_candidates, find_duplicates
+from sealedbeam.pipeline.index.duplicates import (
+    Candidate,
+    Duplicate,
+    decode_candidates,
+    find_duplicates,
+)
+from sealedbeam.pipeline.integrity.lineage import Origin
 
+from .derive import derive_body_digest
 from .entry import Entry, entry_path
 from .files import commit_file, commit_task, is_stored
 from .quarantine import Quarantine
@@ -45,13 +52,19 @@ def run_duplicates_task(context: JobContext, parts: Sequence[Entry]) -> Entry:
                 candidates += decode_candidates(accepted.payload)
             except ValueError:
                 reader.set_undecodable_aside(accepted)
-        duplicates += find_duplicates(candidates)
+        duplicates += find_duplicates(candidates, lambda found: _body_digest(context, found))
     entry.count("documents", "duplicate", len(duplicates))
     entry.count("documents", "tokens_duplicate", sum(found.length for found in duplicates))
     data = encode_duplicates(sorted(duplicates))
     commit_file(context.store, entry, PATH, data)
     commit_task(context.store, entry, quarantine, transit)
     return entry
+
+
+def _body_digest(context: JobContext, candidate: Candidate) -> bytes | None:
+    part, ordinal = divmod(candidate.doc_id, 1 << 32)
+    place = candidate.source, candidate.offset, candidate.stored_bytes
+    return derive_body_digest(context, Origin(part, ordinal, *place))
 
 
 def encode_duplicates(duplicates: Sequence[Duplicate]) -> bytes:

@@ -152,11 +152,18 @@ def _digest_runs(
 ) -> list[Run]:
     by_shard: list[list[Candidate]] = [[] for _ in range(shards)]
     for document, length in zip(documents, lengths.tolist(), strict=True):
-        view = document.view
-        digest = bytes(view.content_digest)
-        fetched_at, url = str(view.fetched_at, "utf-8"), str(view.url, "utf-8")
-        candidate = Candidate(digest, fetched_at, url, document.origin.doc_id, length)
-        by_shard[digest_shard(digest, shards)].append(candidate)
+        view, origin = document.view, document.origin
+        candidate = Candidate(
+            bytes(view.content_digest),
+            str(view.fetched_at, "utf-8"),
+            str(view.url, "utf-8"),
+            origin.doc_id,
+            length,
+            origin.source,
+            origin.offset,
+            origin.length,
+        )
+        by_shard[digest_shard(candidate.digest, shards)].append(candidate)
     return [
         Run(DIGESTS, shard, encode_candidates(candidates), 0)
         for shard, candidates in enumerate(by_shard)

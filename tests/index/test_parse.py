@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 from dataclasses import replace
 
 import pytest
+import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 from sealedbeam.pipeline.index.parse import Rejected, RejectReason, parse_page
@@ -63,7 +63,7 @@ def test_document_of_a_page() -> None:
         content_type="text/html",
         charset="utf-8",
         fetched_at="2024-01-01T00:00:00Z",
-        content_digest=hashlib.sha256(_BODY).digest(),
+        content_digest=xxhash.xxh3_128_digest(_BODY),
         links=("https://example.org/beam",),
     )
 
