@@ -29,10 +29,18 @@ _CACHED_LINKS = 32_768
 _MAX_CACHED_CHARACTERS = 512
 _WEB_SCHEMES = ("http://", "https://")
 _PARENT = "../"
-_PATH = r"[\w-]++(?:[./][\w-]++)*+"  # nothing to encode, no empty or dotted segment
-# A host that ends in a number is an address, and one with "xn--" has rules of its own.
+# The plain references, those that need no parsing. Nothing in a piece of a path is encoded or
+# dissolves: no empty or dotted segment, and no dot in disguise (%2E). A host that ends in a number
+# is an address, and one with "xn--" has rules of its own.
+_PIECE = r"(?:[\w~()!$&'*+,;=@-]++|%(?!2[eE])[0-9A-Fa-f]{2})++"
+_PATH = rf"{_PIECE}(?:[./]{_PIECE})*+/?+(?:\?[\w=&./+,;~%-]*+)?+"
+_ABSOLUTE_PATH = _PATH.replace("=@", "=@:").replace("=&", "=&:")  # a colon is no scheme there
 _HOST = r"(?:(?!xn--)[a-z0-9][a-z0-9-]*+\.)++(?!xn--)[a-z][a-z0-9-]*+"
-_PLAIN = rf"(?:https?://{_HOST}/(?:{_PATH}/?+)?+|(?:\.\./)*+{_PATH}/?+)"
+_FOREIGN = r"(?:javascript|mailto):[^\n]*+"
+_PLAIN = (
+    rf"(?:https?://{_HOST}(?:/(?:{_ABSOLUTE_PATH})?+)?+|{_FOREIGN}|(?:/|\./|(?:\.\./)*+){_PATH})"
+)
+_SLASHES_BEFORE_HOST = 2
 _ONE_PLAIN = re.compile(_PLAIN, re.ASCII)
 _ALL_PLAIN = re.compile(rf"{_PLAIN}(?:\n{_PLAIN})*+", re.ASCII)
 _TRIMMED = "".join(map(chr, range(0x21)))  # what the standard trims from both ends of a URL
@@ -53,12 +61,10 @@ def resolve_links(
     base = _base_url(page_url, base_reference)
     folder = _folder(base)
     ancestors = _ancestors(folder)
-    targets = [r.partition("#")[0] for r in dict.fromkeys(references)]
+    targets = list(dict.fromkeys([reference.partition("#")[0] for reference in references]))
     if ancestors and _all_plain(targets):
         links = [
-            folder + target
-            if target[0] != "." and ":" not in target
-            else _append(ancestors, target)
+            _append(ancestors, target) if target[0] in "./" or ":" in target else folder + target
             for target in targets
         ]
     else:
@@ -66,7 +72,7 @@ def resolve_links(
             _append(ancestors, target)
             if ancestors and _ONE_PLAIN.fullmatch(target)
             else _join_anywhere(base, folder, target)
-            for target in _without_fragments(references)
+            for target in _without_fragments(references, targets)
             if len(target) <= MAX_URL_CHARACTERS
         ]
     distinct = dict.fromkeys(links)
@@ -86,20 +92,27 @@ def _all_plain(targets: list[str]) -> bool:
 
 def _append(ancestors: list[str], target: str) -> str:
     """Return what a plain `target` names, seen from the folder that `ancestors` begin with."""
-    if target[0] != ".":
-        return target if ":" in target else ancestors[0] + target
-    above = target.rfind(_PARENT) // len(_PARENT) + 1
-    return ancestors[min(above, len(ancestors) - 1)] + target[len(_PARENT) * above :]
+    if ":" in target:
+        if not target.startswith(_WEB_SCHEMES):
+            return ""
+        return target if target.count("/") > _SLASHES_BEFORE_HOST else target + "/"
+    if target.startswith(_PARENT):
+        above = target.rfind(_PARENT) // len(_PARENT) + 1
+        return ancestors[min(above, len(ancestors) - 1)] + target[len(_PARENT) * above :]
+    if target[0] == "/":
+        return ancestors[-1] + target[1:]
+    return ancestors[0] + target.removeprefix("./")
 
 
-def _without_fragments(references: Collection[str]) -> dict[str, None]:
-    """Return the distinct references, their fragments cut off; few are left of many."""
-    targets = dict.fromkeys([reference.partition("#")[0] for reference in references])
-    if any(target[-1:] <= " " for target in targets):
-        # A blank before the mark is not at the end, where it would be trimmed: keep the mark.
-        targets = dict.fromkeys([r[: r.find("#") + 1] or r for r in references])
-        targets = {target: None for target in targets if target.strip(_TRIMMED) != "#"}
-    return targets
+def _without_fragments(references: Collection[str], targets: list[str]) -> list[str]:
+    """Return `targets`, the distinct references without fragments, where blanks make them wrong.
+
+    A blank before the mark is not at the end, where it would be trimmed: there the mark stays.
+    """
+    if all(target[-1:] > " " for target in targets):
+        return targets
+    marked = dict.fromkeys([r[: r.find("#") + 1] or r for r in references])
+    return [target for target in marked if target.strip(_TRIMMED) != "#"]
 
 
 def _join_anywhere(base: str, folder: str, target: str) -> str:

@@ -102,7 +102,64 @@ def test_a_line_feed_inside_a_reference_is_dropped() -> None:
 
 def test_absolute_links_take_the_short_way_too() -> None:
     """Links in their final form, among relative ones, do not force a page to be parsed."""
-    assert links._all_plain(["../a.html", "https://code.example.org/b/c", "http://x.org/", "d"])
-    assert not links._all_plain(["a", "http://1.2.3/"])
-    assert not links._all_plain(["a", "http://xn--a.org/"])
-    assert not links._all_plain(["a", "b/../c"])
+    plain = [
+        "../a.html",
+        "https://code.example.org/b/c?d=e",
+        "http://x.org/",
+        "d(1)",
+        "/f",
+        "./g%3D",
+    ]
+    assert links._all_plain([*plain, "javascript:go()"])
+    others = [
+        "http://1.2.3/",
+        "http://xn--a.org/",
+        "b/../c",
+        "%2e%2E/a",
+        "//h/a",
+        "a:b",
+        "a b",
+        "é",
+    ]
+    assert [other for other in others if links._all_plain(["a", other])] == []
+
+
+PIECES = ["a", "c=@:d", "b-c", "(1)", "%3D", "%2e", ".", "..", "", "x.html", "é", "~u", "a:b"]
+PREFIXES = [
+    "",
+    "./",
+    "../",
+    "../../",
+    "/",
+    "//",
+    "http://h.org/",
+    "https://x.example.com/",
+    "mailto:",
+]
+
+
+@given(
+    st.lists(
+        st.builds(
+            lambda prefix, pieces, query: prefix + "/".join(pieces) + query,
+            st.sampled_from(PREFIXES),
+            st.lists(st.sampled_from(PIECES), max_size=4),
+            st.sampled_from(["", "?", "?/", "?a=b:c/d&c=%20", "?a b", "#f", "?x#y"]),
+        ),
+        max_size=4,
+    )
+)
+def test_short_way_agrees_with_the_standard(references: list[str]) -> None:
+    """Whatever is put together of plain and odd pieces, it is as if joined one by one."""
+    base = "https://host.example/one/two/page.html?q"
+    expected: dict[str, None] = {}
+    for reference in references:
+        if reference.startswith("#"):
+            continue
+        try:
+            link = ada_url.join_url(base, reference).partition("#")[0]
+        except ValueError:
+            continue
+        if link.startswith(("http://", "https://")):
+            expected[link] = None
+    assert links.resolve_links(references, base, "") == tuple(expected)
