@@ -63,8 +63,10 @@ def run_duplicates_task(context: JobContext, parts: Sequence[Entry]) -> Entry:
 
 def _body_digest(context: JobContext, candidate: Candidate) -> bytes | None:
     part, ordinal = divmod(candidate.doc_id, 1 << 32)
-    place = candidate.source, candidate.offset, candidate.stored_bytes
-    return derive_body_digest(context, Origin(part, ordinal, *place))
+    source, offset, size = candidate.source, candidate.offset, candidate.stored_bytes
+    if min(source, offset, size) < 0 or source >= len(context.inputs):
+        return None  # only an unsealed hop lets such numbers through
+    return derive_body_digest(context, Origin(part, ordinal, source, offset, size))
 
 
 def encode_duplicates(duplicates: Sequence[Duplicate]) -> bytes:

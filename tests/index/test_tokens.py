@@ -170,13 +170,6 @@ def test_texts_may_be_views() -> None:
     assert text == b"Some Text"
 
 
-@pytest.mark.parametrize("text", [b"\xff", b"ab\xe2\x80", b"\x80", b"a \xed\xa0\x80 b"])
-def test_what_is_not_utf8_is_refused(text: bytes) -> None:
-    """Bytes that are no UTF-8 raise ValueError, also where a character is cut at a text's end."""
-    with pytest.raises(ValueError, match="UTF"):
-        tokenize_batch([text, b"x"])
-
-
 def test_a_row_of_marks_costs_linear_time() -> None:
     """A megabyte of marks in alternating classes ends as one word with thirty of them."""
     text = "a" + "\u0301\u0323" * 250_000
