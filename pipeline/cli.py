@@ -201,6 +201,12 @@ class JobObserver:
 
         return count_outcomes(journals)
 
+    def judge_faults(self, figures: dict[str, int], *, sealed: bool) -> list[str]:
+        """Object where faults are unaccounted for, and where one escaped although seals were on."""
+        from sealedbeam.faults.checkers import check_conservation, check_escapes
+
+        return check_conservation(figures) + (check_escapes(figures) if sealed else [])
+
     def publish(self, context: JobContext, totals: Totals, summary: dict[str, Any]) -> None:
         """Write metrics.prom and report.html."""
         from sealedbeam.monitoring.publish import publish

@@ -10,6 +10,7 @@ from sealedbeam.pipeline.config import canonical_json
 from sealedbeam.pipeline.crawl.values import Container
 from sealedbeam.pipeline.errors import IntegrityError
 from sealedbeam.pipeline.integrity.checksum import crc32c
+from sealedbeam.pipeline.integrity.reconcile import Verdict
 from sealedbeam.pipeline.manifest import (
     FILE_NAME,
     FileEntry,
@@ -47,6 +48,9 @@ class Observer(Protocol):
     def count_faults(self, journals: Sequence[bytes]) -> dict[str, int] | None:
         """Return the fault figures of the summary, None without a scenario."""
 
+    def judge_faults(self, figures: dict[str, int], *, sealed: bool) -> list[str]:
+        """Return why a job with these fault figures has failed; nothing when it has not."""
+
     def publish(self, context: JobContext, totals: Totals, summary: dict[str, Any]) -> None:
         """Write views of the ledger into the output folder."""
 
@@ -57,6 +61,10 @@ class Unobserved:
     def count_faults(self, journals: Sequence[bytes]) -> dict[str, int] | None:  # noqa: ARG002
         """Return None: no scenario."""
         return None
+
+    def judge_faults(self, figures: dict[str, int], *, sealed: bool) -> list[str]:  # noqa: ARG002
+        """Return no objection."""
+        return []
 
     def publish(self, context: JobContext, totals: Totals, summary: dict[str, Any]) -> None:
         """Write nothing."""
@@ -83,12 +91,7 @@ def finish(
         seconds: how long this run of the job took.
     """
     totals = total(context, entries)
-    unreadable = [file.path for file in context.inputs if file.container is Container.UNKNOWN]
-    status = COMPLETE if not unreadable else INCOMPLETE
-    if not totals.passes:
-        status = FAILED
-    summary = summarise(context, totals, status)
-    store = context.store
+    store, sealed = context.store, context.policy.protection.seals
     journals = [
         store.read(file.path)
         for entry in entries
@@ -96,6 +99,12 @@ def finish(
         if file.path.startswith("faults/")
     ]
     faults = observer.count_faults(journals)
+    objections = [] if faults is None else observer.judge_faults(faults, sealed=sealed)
+    unreadable = [file.path for file in context.inputs if file.container is Container.UNKNOWN]
+    status = COMPLETE if not unreadable else INCOMPLETE
+    if objections or not totals.passes:
+        status = FAILED
+    summary = summarise(context, totals, status)
     if faults is not None:
         summary["faults"] = faults
     summary["seconds"] = round(seconds, 3)
@@ -105,15 +114,23 @@ def finish(
     store.sweep(kept | runs, OUTPUT_FOLDERS)
     store.write(SUMMARY, json.dumps(summary, indent=1).encode() + b"\n")
     observer.publish(context, totals, summary)
-    if totals.passes:
+    if status != FAILED:
         store.write(FILE_NAME, encode_manifest(_manifest(context, files, summary)))
         tidy(store)
     findings = (
         *totals.reconciliation.findings,
         *totals.too_many_dropped,
+        *objections,
         *(f"{path} is not a web archive that can be read" for path in unreadable),
     )
     return Finished(summary, findings, {COMPLETE: 0, INCOMPLETE: 4, FAILED: 3}[status])
+
+
+def write_failure(context: JobContext, entries: Sequence[Entry], reason: str) -> None:
+    """Write the summary of a job that cannot go on; `entries` are of its committed tasks."""
+    summary = summarise(context, total(context, entries), FAILED)
+    summary |= {"ledger": Verdict.UNKNOWN, "reason": reason}  # the sums of half a job say nothing
+    context.store.write(SUMMARY, json.dumps(summary, indent=1).encode() + b"\n")
 
 
 def tidy(store: Store) -> None:

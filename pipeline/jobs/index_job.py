@@ -7,13 +7,13 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
-from sealedbeam.pipeline.errors import IntegrityError, UsageError
+from sealedbeam.pipeline.errors import IntegrityError, SealedBeamError, UsageError
 
 from .driver import Workers
 from .finish import tidy
 from .plan import plan_parts
 from .prepare import claimed, finished
-from .settle import conclude, phases, stitch, take_back_damaged
+from .settle import abandon, conclude, phases, stitch, take_back_damaged
 from .tasks import map_task
 
 if TYPE_CHECKING:
@@ -97,7 +97,12 @@ def run_index_job(
                 count = min(workers, max(1, len(parts), context.shards))
                 workers_of_job.grow(count)
                 workers_of_job.begin(context, job.listen, lock.descriptor)
-                return job.run(observer, workers_of_job)
+                try:
+                    return job.run(observer, workers_of_job)
+                except SealedBeamError as error:
+                    if error.exit_code == IntegrityError.exit_code:
+                        abandon(context, job.parts, str(error))
+                    raise
 
 
 @dataclass(slots=True)

@@ -43,10 +43,20 @@ def inspect_inputs(patterns: Sequence[str]) -> tuple[InputFile, ...]:
     """
     inputs = []
     for path in expand_inputs(patterns):
+        _require_unicode(path)
         source = open_source(path)
         crc = crc32c_of_pieces(_pieces(source))
         inputs.append(InputFile(path, source.size, format_crc32c(crc), detect_container(source)))
     return tuple(inputs)
+
+
+def _require_unicode(path: str) -> None:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"the name of input {path!r} is not UTF-8 and cannot be stored; rename it or link to it"
+        ) from None
 
 
 def _pieces(source: ByteSource) -> Iterator[bytes]:

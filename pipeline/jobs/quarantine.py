@@ -12,6 +12,7 @@ from sealedbeam.pipeline.errors import IntegrityError, UsageError
 from sealedbeam.pipeline.integrity.checksum import crc32c
 from sealedbeam.pipeline.manifest import FILE_NAME, decode_manifest, format_crc32c
 
+from .entry import decode_entry, entry_path
 from .store import Store
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from sealedbeam.pipeline.integrity.ladder import Casualty
     from sealedbeam.pipeline.integrity.lineage import Origin
+    from sealedbeam.pipeline.manifest import FileEntry
 
 RAW_BYTES_MAX = 16 << 20
 """Longer records keep their first bytes only; `raw_length` tells the whole length."""
@@ -127,20 +129,31 @@ def decode_quarantine(data: bytes) -> list[Quarantined]:
 
 
 def read_quarantine(root: Path) -> list[Quarantined]:
-    """Return all rows that the finished job in `root` set aside.
+    """Return all rows that a job has set aside in `root`: of all tasks that have committed.
+
+    A finished job's files are those of its manifest; of one that failed or was stopped, those of
+    the ledger entries that are there.
 
     Raises:
-        UsageError: no job has finished there.
-        IntegrityError: the manifest or a quarantine file is damaged.
+        UsageError: there is no job.
+        IntegrityError: the manifest, an entry or a quarantine file is damaged.
     """
     store = Store(root)
-    if not store.exists(FILE_NAME):
-        raise UsageError(f"{root} has no {FILE_NAME}: no job has finished there")
     rows = []
-    for file in decode_manifest(store.read(FILE_NAME)).files:
+    for file in _committed_files(store):
         if file.path.startswith("quarantine/"):
             data = store.read(file.path)
             if format_crc32c(crc32c(data)) != file.crc32c:
                 raise IntegrityError(f"{file.path} is damaged; audit tells what else is")
             rows += decode_quarantine(data)
     return rows
+
+
+def _committed_files(store: Store) -> list[FileEntry]:
+    if store.exists(FILE_NAME):
+        return list(decode_manifest(store.read(FILE_NAME)).files)
+    if not store.exists(entry_path("job")):
+        raise UsageError(f"{store.root} holds no job of this program")
+    names = sorted(path.name for path in (store.root / "ledger").glob("*-*.json"))
+    entries = [decode_entry(store.read(f"ledger/{name}"), name) for name in names]
+    return [file for entry in entries for file in entry.files]

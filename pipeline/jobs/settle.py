@@ -8,7 +8,7 @@ from sealedbeam.pipeline.errors import IntegrityError
 
 from .entry import entry_path
 from .files import is_stored
-from .finish import Finished, Observer, covered_files, finish
+from .finish import Finished, Observer, covered_files, finish, write_failure
 from .plan import Extent, Part, misstitched, plan_parts
 from .tasks import duplicates_task, map_task, reduce_tasks, required_entry
 
@@ -78,3 +78,10 @@ def conclude(
     tasks = [task for phase in phases(context, parts) for task in phase]
     entries = [required_entry(context, task.name) for task in tasks]
     return finish(context, entries, observer, seconds)
+
+
+def abandon(context: JobContext, parts: Sequence[Part], reason: str) -> None:
+    """Say in summary.json that the job failed, and what its committed tasks add up to."""
+    tasks = [task for phase in phases(context, parts) for task in phase]
+    entries = [entry for task in tasks if (entry := context.committed(task.name)) is not None]
+    write_failure(context, entries, reason)

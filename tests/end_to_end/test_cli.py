@@ -248,6 +248,8 @@ def test_too_much_damage_is_3(tmp_path: Path) -> None:
     assert "FAILED, no manifest was written" in done.stderr
     assert summary_of(output)["status"] == "failed"
     assert run("search", output, "checksum").returncode == 2
+    set_aside = json.loads(run("quarantine", output, "--json").stdout)
+    assert len(set_aside) == sum(hop["dropped"] for hop in summary_of(output)["hops"].values())
 
 
 def test_limit_of_nothing_is_taken_at_its_word(tmp_path: Path) -> None:
@@ -266,6 +268,9 @@ def test_damage_that_must_not_be_ends_the_job_in_one_line(tmp_path: Path) -> Non
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.startswith("sealedbeam: hop pages: ")
     assert len(done.stderr.splitlines()) == 1
+    summary = summary_of(tmp_path / "index")
+    assert (summary["status"], summary["ledger"]) == ("failed", "unknown")
+    assert f"sealedbeam: {summary['reason']}\n" == done.stderr
 
 
 @pytest.mark.parametrize(
