@@ -89,7 +89,7 @@ class Crossing:
         """
         receipts = {}
         for accepted in carried.accepted:
-            order, number = self._orders.get(accepted.attempt, ()), accepted.found.index
+            order, number = self._orders.get(accepted.attempt, ()), accepted.found.number
             sent = order[number] if number < len(order) else accepted.identity
             if sent in self._hashes:
                 same = accepted.identity == sent

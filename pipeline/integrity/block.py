@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .checksum import DIGEST_MODULUS, crc32c, digest128
 from .correction import Mended, Method, mend
@@ -47,8 +47,7 @@ class LossReason(StrEnum):
     BAD_SEAL = "bad_seal"
 
 
-@dataclass(frozen=True, slots=True)
-class Seal:
+class Seal(NamedTuple):
     """The CRC-32C and the XXH3-128 of one frame; both zero in an unsealed block."""
 
     crc: int = 0
@@ -84,11 +83,10 @@ class Block:
         return sum(int.from_bytes(seal.digest) for seal in self.seals) % DIGEST_MODULUS
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A proven record: number in its block, identity, frame, seal, and how it was proven."""
 
-    index: int
+    number: int
     identity: bytes
     frame: memoryview
     seal: Seal

@@ -9,9 +9,8 @@ Hypotheses, in this order; the first that is consistent with both codes is the v
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .checksum import crc32c, digest128
 from .syndrome import locate_flip
@@ -28,8 +27,7 @@ class Method(StrEnum):
     MIRROR = "mirror"
 
 
-@dataclass(frozen=True, slots=True)
-class Mended:
+class Mended(NamedTuple):
     """A region that agrees with its seal: as it was found (`method` None), or corrected."""
 
     data: Buffer

@@ -121,14 +121,14 @@ class Recovered:
         """Set aside a record that had been proven: its one final outcome is dropped."""
         assert self.head is not None, "a record was found in this block"
         header, table = self.head
-        offset = HEADER_BYTES + header.table_bytes + table.frame_bounds()[found.index]
+        offset = HEADER_BYTES + header.table_bytes + table.frame_bounds()[found.number]
         damaged = Damaged(
             reason,
             message[:_MESSAGE_CHARACTERS_MAX],
             payload,
             table.block_id,
             found.identity,
-            found.index,
+            found.number,
             offset,
             len(found.frame),
         )

@@ -58,8 +58,7 @@ class Policy:
     max_attempts: int = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """A record that the consumer may use, and the rung that it was accepted on."""
 
     found: Found
@@ -206,13 +205,13 @@ def _accept(crossing: _Crossing, opened: Opened, sent: Block, attempt: int) -> s
     """Accept what was found and sent; return the numbers of proven records that nobody sent."""
     strange: set[int] = set()
     for found in opened.found:
-        if found.index >= len(sent.identities):
+        if found.number >= len(sent.identities):
             continue
-        identity = sent.identities[found.index]
+        identity = sent.identities[found.number]
         if crossing.policy.protection.seals and (
             found.identity != identity or found.seal != crossing.expected.get(identity)
         ):
-            strange.add(found.index)
+            strange.add(found.number)
         elif identity not in crossing.accepted:
             outcome = Outcome.CORRECTED if found.method else Outcome.INTACT
             outcome = Outcome.RETRIED if attempt > 1 else outcome

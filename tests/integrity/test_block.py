@@ -44,7 +44,7 @@ def test_what_is_written_is_read(
     opened = reopen(sample, block.data)
     assert records == records_of(opened)
     assert (opened.losses, opened.repairs) == ([], [])
-    assert [found.index for found in opened.found] == list(range(len(records)))
+    assert [found.number for found in opened.found] == list(range(len(records)))
     assert block.seals == tuple(found.seal for found in opened.found)
 
 

@@ -69,7 +69,7 @@ def test_every_single_flip_is_corrected_or_detected(name: str) -> None:
         lost = hit if sample.protection is DETECT else []
         assert lost == [loss.index for loss in opened.losses], bit
         assert len(sample.records) - len(lost) == len(opened.found), bit
-        mended = [found.index for found in opened.found if found.method is not None]
+        mended = [found.number for found in opened.found if found.method is not None]
         assert mended == (hit if sample.protection is CORRECT else []), bit
         assert bool(opened.repairs) == (not hit), bit
 
@@ -97,7 +97,7 @@ def test_every_truncation_is_noticed(name: str) -> None:
         assert noticed(opened), length
         if length >= frames_begin(block):
             whole = [i for i in range(len(sample.records)) if block.bounds[i + 1] <= length]
-            assert whole == [found.index for found in opened.found], length
+            assert whole == [found.number for found in opened.found], length
             assert len(sample.records) == len(opened.found) + len(opened.losses)
             assert {LossReason.TRUNCATED} >= {loss.reason for loss in opened.losses}
 
@@ -126,7 +126,7 @@ def test_missing_or_added_bytes_cost_only_what_they_touch(name: str) -> None:
             for insertion in (b"", bytes(7)):
                 opened = reopen(sample, block.data[:begin] + insertion + block.data[end:])
                 check_no_wrong_record(opened, sample.records)
-                assert spared <= {found.index for found in opened.found}, (begin, size)
+                assert spared <= {found.number for found in opened.found}, (begin, size)
                 assert noticed(opened) == bool(size or insertion), (begin, size)
 
 
@@ -174,7 +174,7 @@ def test_damage_to_frames_costs_no_other_record(
             damaged[place] = byte
             hit.add(sum(bound <= place for bound in block.bounds) - 1)
     opened = reopen(sample, bytes(damaged))
-    found = {item.index: (item.identity, bytes(item.payload)) for item in opened.found}
+    found = {item.number: (item.identity, bytes(item.payload)) for item in opened.found}
     for index, record in enumerate(SEVERAL):
         if index not in hit:
             assert record == found[index]

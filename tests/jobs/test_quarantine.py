@@ -76,7 +76,17 @@ def test_finished_job_tells_what_it_set_aside(tmp_path: Path) -> None:
         read_quarantine(job.output)
 
 
-def test_folder_without_a_finished_job_is_refused(tmp_path: Path) -> None:
-    """Where no manifest is, nothing can be told."""
-    with pytest.raises(UsageError, match=r"no manifest\.json"):
+def test_folder_without_a_job_is_refused(tmp_path: Path) -> None:
+    """Where no job ever was, nothing can be told."""
+    with pytest.raises(UsageError, match="holds no job of this program"):
         read_quarantine(tmp_path)
+
+
+def test_unfinished_job_tells_what_it_has(tmp_path: Path) -> None:
+    """What the committed tasks of a stopped job set aside can be read at once."""
+    archive = build_archive(6, body_bytes=300)
+    damaged = flip_bit(archive.data, archive.records[2].offset + 60)
+    job = Job.make(tmp_path, {"a.warc.gz": damaged})
+    job.map_here()
+    (row,) = read_quarantine(job.output)
+    assert row.source_offset == archive.records[2].offset

@@ -68,8 +68,8 @@ def records_of(opened: Opened) -> list[tuple[bytes, bytes]]:
 def check_no_wrong_record(opened: Opened, records: Sequence[tuple[bytes, bytes]]) -> None:
     """Assert that whatever was accepted was written, at the place where it is said to be, once."""
     for found in opened.found:
-        assert records[found.index] == (found.identity, bytes(found.payload))
-    indices = [found.index for found in opened.found]
+        assert records[found.number] == (found.identity, bytes(found.payload))
+    indices = [found.number for found in opened.found]
     assert sorted(set(indices)) == indices
 
 
