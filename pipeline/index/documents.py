@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .ragged import OFFSET_MAX, offsets_of, string_array
-from .shards import ParquetFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,9 +59,7 @@ class DocumentsWriter:
     """Writes the documents of one part, in ascending order of doc id; the sink stays open."""
 
     def __init__(self, sink: BinaryIO) -> None:
-        self._sink = sink
         self._last = -1
-        self._metadata: list[pq.FileMetaData] = []
         self._writer = pq.ParquetWriter(
             sink,
             DOCUMENT_SCHEMA,
@@ -76,7 +73,6 @@ class DocumentsWriter:
             },
             write_statistics=["doc_id"],
             write_page_checksum=True,
-            metadata_collector=self._metadata,
         )
 
     def append(
@@ -100,10 +96,9 @@ class DocumentsWriter:
         self._writer.write_table(table, row_group_size=len(views))
         self._last = int(doc_ids[-1])
 
-    def close(self) -> ParquetFile:
-        """Write the footer; return the extents."""
+    def close(self) -> None:
+        """Write the footer."""
         self._writer.close()
-        return ParquetFile.of(self._metadata[0], self._sink.tell())
 
 
 def _table_of(

@@ -26,7 +26,7 @@ def describe_parquet(path: str, data: Buffer) -> FileEntry:
     """Return the manifest's entry for the file at `path`, whose bytes are still in memory.
 
     Raises:
-        ValueError: `data` is not Parquet, or its row groups reach into the footer.
+        ValueError: `data` is not Parquet, or its column chunks and footer do not tile it.
     """
     view = memoryview(data)
     metadata = pq.read_metadata(pa.BufferReader(data))
@@ -34,16 +34,32 @@ def describe_parquet(path: str, data: Buffer) -> FileEntry:
     end = _MAGIC_BYTES
     for number in range(metadata.num_row_groups):
         group = metadata.row_group(number)
-        length = sum(group.column(i).total_compressed_size for i in range(group.num_columns))
+        length = _length(path, group, end)
         first, last = _bounds(group.column(0).statistics)
         extent = _extent(view, "row_group", end, length)
         parts.append(replace(extent, rows=group.num_rows, first=first, last=last))
         end += length
     footer_bytes = int.from_bytes(view[-_TAIL_BYTES:-_MAGIC_BYTES], "little") + _TAIL_BYTES
-    if end + footer_bytes > len(view):
-        raise ValueError(f"{path}: row groups end at {end}, inside the footer")
+    if end + footer_bytes != len(view):
+        start = len(view) - footer_bytes
+        raise ValueError(f"{path}: row groups end at {end}, the footer begins at {start}")
     parts.append(_extent(view, "footer", end, len(view) - end))
     return FileEntry(path, len(view), _checksum(view), metadata.num_rows, tuple(parts))
+
+
+def _length(path: str, group: pq.RowGroupMetaData, start: int) -> int:
+    """Return the length of a row group whose column chunks must follow each other from `start`."""
+    end = start
+    for number in range(group.num_columns):
+        chunk = group.column(number)
+        if not group.num_rows:  # an empty one names no place, whatever its size
+            end += chunk.total_compressed_size
+            continue
+        first_page = chunk.dictionary_page_offset or chunk.data_page_offset
+        if min(first_page, chunk.data_page_offset) != end:
+            raise ValueError(f"{path}: a column chunk begins at {first_page} instead of {end}")
+        end += chunk.total_compressed_size
+    return end - start
 
 
 def _extent(view: memoryview, kind: str, offset: int, length: int) -> Extent:

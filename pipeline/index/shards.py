@@ -14,7 +14,7 @@ extents that tile it, so that each byte can be checked before Arrow parses it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-MAGIC_BYTES = 4
 
 _NUMBERS = {
     "df": "DELTA_BINARY_PACKED",
@@ -57,61 +56,6 @@ SHARD_SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True, slots=True)
-class RowGroup:
-    """Where one row group lies, page headers included; in shards also its first and last term."""
-
-    offset: int
-    length: int
-    rows: int
-    first_term: bytes | None = None
-    last_term: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ParquetFile:
-    """The extents of a file: 4 magic bytes, row groups without a gap, the footer to the end."""
-
-    size: int
-    footer_offset: int
-    row_groups: tuple[RowGroup, ...]
-
-    @property
-    def rows(self) -> int:
-        """Return the number of rows in all row groups."""
-        return sum(group.rows for group in self.row_groups)
-
-    @classmethod
-    def of(
-        cls,
-        metadata: pq.FileMetaData,
-        size: int,
-        terms: Iterable[tuple[bytes | None, bytes | None]] = (),
-    ) -> Self:
-        """Return the extents that `metadata` tells of a file of `size` bytes.
-
-        Args:
-            metadata: the footer.
-            size: the length of the file.
-            terms: the first and last term of each row group, when it has terms.
-
-        Raises:
-            ValueError: the extents do not tile the file.
-        """
-        bounds = list(terms) or [(None, None)] * metadata.num_row_groups
-        groups = []
-        end = MAGIC_BYTES
-        for number, (first, last) in zip(range(metadata.num_row_groups), bounds, strict=True):
-            start, length = _extent_of(metadata.row_group(number))
-            if start != end:
-                raise ValueError(f"row group {number} starts at {start} instead of {end}")
-            groups.append(RowGroup(start, length, metadata.row_group(number).num_rows, first, last))
-            end = start + length
-        if end + _footer_length_of(metadata) != size:
-            raise ValueError(f"row groups end at {end}, where the footer of {size} bytes is not")
-        return cls(size, end, tuple(groups))
-
-
-@dataclass(frozen=True, slots=True)
 class ShardTotals:
     """What a shard holds: terms, postings, and tokens, which are the sum of all tfs."""
 
@@ -124,10 +68,8 @@ class ShardWriter:
     """Writes ranges of postings, in ascending order, as one shard; the sink stays open."""
 
     def __init__(self, sink: BinaryIO) -> None:
-        self._sink = sink
-        self._terms: list[tuple[bytes | None, bytes | None]] = []
+        self._last_term: bytes | None = None
         self._totals = np.zeros(3, np.int64)
-        self._metadata: list[pq.FileMetaData] = []
         self._writer = pq.ParquetWriter(
             sink,
             SHARD_SCHEMA,
@@ -137,7 +79,6 @@ class ShardWriter:
             column_encoding=_NUMBERS | {"term": "DELTA_BYTE_ARRAY"},
             write_statistics=["term"],
             write_page_checksum=True,
-            metadata_collector=self._metadata,
         )
 
     def append(self, postings: PostingRange) -> None:
@@ -148,22 +89,21 @@ class ShardWriter:
         """
         if len(postings.terms) == 0:
             return
-        first, last = postings.terms[0].as_py(), postings.terms[-1].as_py()
-        if self._terms and not (self._terms[-1][1] or b"") < first:
-            raise ValueError(f"term {first!r} does not follow {self._terms[-1][1]!r}")
+        first = postings.terms[0].as_py()
+        if self._last_term is not None and not self._last_term < first:
+            raise ValueError(f"term {first!r} does not follow {self._last_term!r}")
         self._writer.write_table(_table_of(postings), row_group_size=len(postings.terms))
-        self._terms.append((first, last))
+        self._last_term = postings.terms[-1].as_py()
         self._totals += (len(postings.terms), len(postings.doc_ids), len(postings.positions))
 
-    def close(self) -> tuple[ParquetFile, ShardTotals]:
-        """Write the footer; return the extents and the totals."""
+    def close(self) -> ShardTotals:
+        """Write the footer; return the totals."""
         self._writer.close()
-        file = ParquetFile.of(self._metadata[0], self._sink.tell(), self._terms)
-        return file, ShardTotals(*self._totals.tolist())
+        return ShardTotals(*self._totals.tolist())
 
 
-def write_shard(ranges: Iterable[PostingRange], sink: BinaryIO) -> tuple[ParquetFile, ShardTotals]:
-    """Write `ranges` as one shard into `sink`, at its start; return the extents and the totals."""
+def write_shard(ranges: Iterable[PostingRange], sink: BinaryIO) -> ShardTotals:
+    """Write `ranges` as one shard into `sink`, at its start, each as one row group."""
     writer = ShardWriter(sink)
     for postings in ranges:
         writer.append(postings)
@@ -185,27 +125,6 @@ def read_postings(table: pa.Table) -> PostingRange:
     if int(tfs.sum(dtype=np.int64)) != len(positions):
         raise ValueError("the sum of tfs is not the number of positions")
     return PostingRange(batch.column("term").cast(pa.binary()), df, cf, doc_ids, tfs, positions)
-
-
-def _extent_of(group: pq.RowGroupMetaData) -> tuple[int, int]:
-    """Return where the column chunks of a row group begin, and their length together."""
-    chunks = [group.column(i) for i in range(group.num_columns)]
-    starts = [
-        min(chunk.dictionary_page_offset or chunk.data_page_offset, chunk.data_page_offset)
-        for chunk in chunks
-    ]
-    lengths = [chunk.total_compressed_size for chunk in chunks]
-    for start, length, following in zip(starts, lengths, starts[1:], strict=False):
-        if start + length != following:
-            raise ValueError(f"a column chunk ends at {start + length}, the next is at {following}")
-    return starts[0], sum(lengths)
-
-
-def _footer_length_of(metadata: pq.FileMetaData) -> int:
-    """Return the length of the footer with its own length and magic bytes, by writing it again."""
-    footer = pa.BufferOutputStream()
-    metadata.write_metadata_file(footer)
-    return int(footer.getvalue().size) - MAGIC_BYTES
 
 
 def _table_of(postings: PostingRange) -> pa.Table:

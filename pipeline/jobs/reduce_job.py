@@ -110,7 +110,7 @@ class _ReduceTask:
         ranges = (found for found in merge_runs(source.runs, duplicates) if len(found.terms))
         kept = (found for number, found in enumerate(ranges) if number not in left_out)
         sink = io.BytesIO()
-        _, totals = write_shard(kept, sink)
+        totals = write_shard(kept, sink)
         sealed = self._context.policy.protection.seals
         if sealed and not all(accepted.still_intact() for accepted in source.accepted):
             raise IntegrityError(

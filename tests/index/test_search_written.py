@@ -75,7 +75,7 @@ def write_really(folder: Path, documents: list[SmallDocument]) -> None:
     for shard in range(SHARDS):
         sink = io.BytesIO()
         own = [(base, by_shard[shard]) for base, by_shard in runs]
-        _, counts = write_shard(merge_runs(own, np.empty(0, np.int64), postings_max=50), sink)
+        counts = write_shard(merge_runs(own, np.empty(0, np.int64), postings_max=50), sink)
         totals += (counts.terms, counts.postings, counts.tokens)
         files.append(store(folder, f"shards/shard-{shard:05d}", sink))
     terms, postings, tokens = totals.tolist()

@@ -155,7 +155,7 @@ def test_the_vocabulary_is_distinct_and_used(texts: list[str]) -> None:
     assert len(terms) == len(set(terms))
     assert set(range(len(terms))) == set(batch.codes.tolist())
     assert all(0 < len(term) <= TOKEN_BYTES_MAX for term in terms)
-    assert (np.int32, np.int64) == (batch.codes.dtype, batch.lengths.dtype)
+    assert (batch.codes.dtype, batch.lengths.dtype) == (np.dtype(np.int32), np.dtype(np.int64))
 
 
 def test_half_a_surrogate_pair_separates() -> None:
