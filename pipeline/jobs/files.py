@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sealedbeam.pipeline.errors import IntegrityError
 from sealedbeam.pipeline.index.extents import describe_parquet
-from sealedbeam.pipeline.integrity.checksum import crc32c
+from sealedbeam.pipeline.integrity.checksum import crc32c, crc32c_of_pieces
 from sealedbeam.pipeline.manifest import FileEntry, format_crc32c
 
 from .entry import encode_entry, entry_path
@@ -30,13 +30,13 @@ def commit_file(store: Store, entry: Entry, path: str, data: bytes | memoryview)
     Raises:
         IntegrityError: it came back wrong every time.
     """
-    crc = format_crc32c(crc32c(data))
-    file = FileEntry(path, len(data), crc, None, ())
     if path.endswith(_PARQUET_SUFFIX):
         file = describe_parquet(path, data)
+    else:
+        file = FileEntry(path, len(data), format_crc32c(crc32c(data)), None, ())
     for _ in range(_WRITES_MAX):
         store.write(path, data)
-        if format_crc32c(crc32c(store.read(path))) == crc:
+        if is_stored(store, file):
             entry.files.append(file)
             return file
     raise IntegrityError(
@@ -48,10 +48,10 @@ def commit_file(store: Store, entry: Entry, path: str, data: bytes | memoryview)
 def is_stored(store: Store, file: FileEntry) -> bool:
     """Whether a file lies in the store with the bytes that were committed."""
     try:
-        data = store.read(file.path)
+        crc = crc32c_of_pieces(store.pieces(file.path))
     except OSError:
         return False
-    return len(data) == file.bytes and format_crc32c(crc32c(data)) == file.crc32c
+    return format_crc32c(crc) == file.crc32c and store.size(file.path) == file.bytes
 
 
 def commit_task(store: Store, entry: Entry, quarantine: Quarantine, transit: Transit) -> None:

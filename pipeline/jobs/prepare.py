@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from .store import Store
 
-_PIECE_BYTES = 8 << 20
+_PIECE_BYTES = 1 << 20  # read and hashed while it is in the cache
 _CHANGES_SHOWN = 8
 
 

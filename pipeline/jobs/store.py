@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 import xxhash
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 TEMPORARY_SUFFIX = ".attempt"
+_PIECE_BYTES = 1 << 18
 
 
 class Store:
@@ -50,6 +52,16 @@ class Store:
         with (self.root / path).open("rb") as file:
             file.seek(offset)
             return file.read() if length is None else file.read(length)
+
+    def pieces(self, path: str) -> Iterator[bytes]:
+        """Yield the bytes of `path` in pieces that stay in the cache; raises OSError."""
+        with (self.root / path).open("rb", buffering=0) as file:
+            while piece := file.read(_PIECE_BYTES):
+                yield piece
+
+    def size(self, path: str) -> int:
+        """Return the size of `path` in bytes; raises OSError."""
+        return (self.root / path).stat().st_size
 
     def exists(self, path: str) -> bool:
         """Whether an object of that name is there."""
