@@ -73,7 +73,7 @@ class Display:
             from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415
 
             console = Console(file=self._stream)
-            columns = (BarColumn(), TextColumn("{task.description}"))
+            columns = (BarColumn(bar_width=12), TextColumn("{task.description}"))
             self._bar = Progress(*columns, console=console, transient=True)
             self._row = self._bar.add_task("preparing", total=None)
             self._bar.start()
