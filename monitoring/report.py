@@ -103,6 +103,7 @@ def _show_inputs(view: View) -> Markup:
         ("exact duplicates", pages["duplicate"]),
         ("pages rejected", sum(pages["rejected"].values())),
         ("pages quarantined", pages["quarantined"]),
+        ("input files that are no archive", len(inputs["unreadable"])),
         ("damaged regions", inputs["damaged_regions"]),
         ("records whose own digest is good", inputs["digest_good"]),
         ("records without a digest", inputs["digest_absent"]),

@@ -53,9 +53,13 @@ class _Command(click.Command):
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
+        except OSError as error:
+            click.echo(f"sealedbeam: {error}", err=True)
+            ctx.exit(1)
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:
+    click.echo("sealedbeam: terminated; the same command goes on from here", err=True)
     raise SystemExit(_EXIT_TERMINATED)  # unwinds, so that the workers are ended first
 
 
@@ -82,9 +86,13 @@ def main() -> None:
 @main.command(cls=_Command)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT... [-- BEAM_OPTION...]")
 @click.option("--output", required=True, type=_FOLDER, help="Folder for the index.")
-@click.option("--config", type=_FOLDER, help="YAML file with any of the options below.")
-@click.option("--protection", help="none, detect or correct (the default).")
-@click.option("--on-damage", help="retry (the default), drop, or fail: what cannot be corrected.")
+@click.option("--config", type=_FOLDER, help="YAML file: protection, on_damage, seed...")
+@click.option("--protection", type=click.Choice(["none", "detect", "correct"]), help="[correct]")
+@click.option(
+    "--on-damage",
+    type=click.Choice(["retry", "drop", "fail"]),
+    help="What to do with a record that cannot be corrected [retry].",
+)
 @click.option("--max-attempts", type=int, help="Deliveries of a record before it is dropped [3].")
 @click.option("--max-dropped-ratio", type=float, help="Most that a hop may drop [0.01].")
 @click.option("--workers", type=int, help="Worker processes [one for each core].")
@@ -296,15 +304,17 @@ def _split_options(inputs: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _tell(context: JobContext, result: Finished | None, *, quiet: bool, as_json: bool) -> int:
     """Print how the job ended; return the exit code."""
-    from .crawl.values import Container
     from .display import describe_summary
+    from .jobs.totals import unreadable_inputs
 
     if result is None:
         if as_json:
             click.echo(context.store.read("summary.json").decode(), nl=False)
         elif not quiet:
             click.echo(f"{context.output} is already finished by this very job: nothing to do")
-        unreadable = any(file.container is Container.UNKNOWN for file in context.inputs)
+        unreadable = unreadable_inputs(context)
+        for path in unreadable:
+            click.echo(f"sealedbeam: {path} is not a web archive that can be read", err=True)
         return _EXIT_INCOMPLETE if unreadable else 0
     if as_json:
         click.echo(json.dumps(result.summary, indent=1))

@@ -64,7 +64,8 @@ def load_config(path: Path | None, overrides: Mapping[str, Any]) -> JobConfig:
         return JobConfig.model_validate(values)
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()
+            f"{'.'.join(map(str, problem['loc']))}: {problem['msg'].removeprefix('Value error, ')}"
+            for problem in error.errors()
         )
         place = f"{path}: " if path is not None else ""
         raise UsageError(f"{place}{problems}; keys: {', '.join(JobConfig.model_fields)}") from None

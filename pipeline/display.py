@@ -51,7 +51,7 @@ def describe_summary(summary: dict[str, Any], output: str) -> str:
         terms = " + ".join(f"{faults[name]:,} {name}" for name in outcomes)
         lines.append(f"faults: {faults['injected']:,} injected = {terms}")
         if faults["escaped"]:
-            lines.append(f"ESCAPED: {faults['escaped']:,} faults went into the index unseen")
+            lines.append(f"ESCAPED: {faults['escaped']:,} faults were used as they came, unseen")
     lines += [
         f"ledger: {summary['ledger']}; status: {summary['status']}; {summary['seconds']:.1f} s",
         f"report: {output}/report.html   metrics: {output}/metrics.prom",
@@ -71,6 +71,8 @@ def describe_results(results: Results) -> str:
 def describe_audit(report: Audit) -> str:
     """Return the findings of an audit and what it looked at."""
     verdict = f"{len(report.findings)} findings" if report.findings else "all intact"
+    if not report.sealed:
+        verdict += " as stored; nothing was sealed on the way, so what came in wrong is unknown"
     return "\n".join(
         (
             *(f"DAMAGED  {printable(finding)}" for finding in report.findings),

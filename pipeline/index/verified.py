@@ -99,7 +99,11 @@ class VerifiedParquet:
         source = _SparseFile(self._entry, extent.offset, content)
         try:
             with pq.ParquetFile(source, metadata=metadata, pre_buffer=False) as file:
-                tables = tuple(file.read_row_group(group, columns=list(c)) for c in projections)
+                # In this thread: one of Arrow's that still held a Python file at exit would abort.
+                tables = tuple(
+                    file.read_row_group(group, columns=list(columns), use_threads=False)
+                    for columns in projections
+                )
         except pa.ArrowException as error:
             raise self._malformed(f"row group {group}", extent, error) from error
         for table, columns in zip(tables, projections, strict=True):

@@ -29,7 +29,7 @@ from sealedbeam.pipeline.records import Document
 
 from .context import JobContext
 from .entry import decode_entry
-from .finish import COMPLETE, INCOMPLETE, JOB, SUMMARY
+from .finish import COMPLETE, FAILED, INCOMPLETE, JOB, SUMMARY
 from .plan import InputFile
 from .store import Store
 from .totals import summarise, total
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .entry import Entry
 
 _NOT_COMPARED = ("seconds", "faults")
+_INDEX_FOLDERS = ("documents", "shards", "quarantine", "ledger")
 
 
 @dataclass(slots=True)
@@ -52,6 +53,7 @@ class Audit:
     bytes: int = 0
     documents: int = 0
     findings: list[str] = field(default_factory=list)
+    sealed: bool = True
 
 
 def audit(root: Path) -> Audit:
@@ -62,20 +64,42 @@ def audit(root: Path) -> Audit:
     """
     store = Store(root)
     if not store.exists(FILE_NAME):
-        raise UsageError(
-            f"{root} has no {FILE_NAME}: no job has finished there; run the same index command "
-            "again to go on with it"
-        )
+        raise UsageError(f"{root} has no {FILE_NAME}: {_why_unfinished(store)}")
     report = Audit(files=1)
     try:
         manifest = decode_manifest(store.read(FILE_NAME))
     except IntegrityError as error:
-        report.findings.append(str(error))
+        report.findings.append(f"{error}; without it nothing else can be verified")
         return report
+    report.sealed = manifest.configuration["options"]["protection"] != "none"
     for file in manifest.files:
         _check_file(store, file, manifest, report)
+    _name_strangers(store, manifest, report)
     _check_ledger(store, manifest, report)
     return report
+
+
+def _why_unfinished(store: Store) -> str:
+    """Say what is known of a job without a manifest, and what to do."""
+    try:
+        summary = json.loads(store.read(SUMMARY))
+    except (OSError, ValueError):
+        summary = {}
+    if isinstance(summary, dict) and summary.get("status") == FAILED:
+        return (
+            f"the job there failed, {SUMMARY} and quarantine tell why; index into a new folder "
+            "with another --on-damage, --protection or --max-dropped-ratio"
+        )
+    return "no job has finished there; run the same index command again to go on with it"
+
+
+def _name_strangers(store: Store, manifest: Manifest, report: Audit) -> None:
+    """Name files that lie among those of the index, where other readers would take them for it."""
+    known = {file.path for file in manifest.files}
+    for folder in _INDEX_FOLDERS:
+        for path in sorted((store.root / folder).glob("*")):
+            if f"{folder}/{path.name}" not in known:
+                report.findings.append(f"{folder}/{path.name} does not belong to the index")
 
 
 def _check_file(store: Store, file: FileEntry, manifest: Manifest, report: Audit) -> None:

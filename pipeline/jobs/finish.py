@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sealedbeam.pipeline.config import canonical_json
-from sealedbeam.pipeline.crawl.values import Container
 from sealedbeam.pipeline.errors import IntegrityError
 from sealedbeam.pipeline.integrity.checksum import crc32c
 from sealedbeam.pipeline.integrity.reconcile import Verdict
@@ -25,7 +24,7 @@ from sealedbeam.pipeline.manifest import (
 )
 
 from .entry import entry_path
-from .totals import summarise, total
+from .totals import summarise, total, unreadable_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,7 +99,7 @@ def finish(
     ]
     faults = observer.count_faults(journals)
     objections = [] if faults is None else observer.judge_faults(faults, sealed=sealed)
-    unreadable = [file.path for file in context.inputs if file.container is Container.UNKNOWN]
+    unreadable = unreadable_inputs(context)
     status = COMPLETE if not unreadable else INCOMPLETE
     if objections or not totals.passes:
         status = FAILED

@@ -13,7 +13,7 @@ from .driver import Workers
 from .finish import tidy
 from .plan import plan_parts
 from .prepare import claimed, finished
-from .settle import abandon, conclude, phases, stitch, take_back_damaged
+from .settle import abandon, conclude, phases, require_intact, stitch, take_back_damaged
 from .tasks import map_task
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ def run_index_job(
         raise UsageError(f"--workers {workers}: at least one worker is needed")
     with claimed(context) as lock:
         if finished(context):
+            require_intact(context.store)
             tidy(context.store)
             return None
         with Operations(context.store.root) as operations:

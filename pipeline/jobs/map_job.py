@@ -45,6 +45,12 @@ DOCUMENTS = "documents"
 RUNS = "runs"
 UNDECODABLE = "undecodable_payload"
 DIGEST_BAD = "digest_bad"
+UNKNOWN_TYPE = "unknown_record_type"
+# WARC 1.1, section 6
+RECORD_TYPES = frozenset(("warcinfo", "response", "resource", "request", "metadata", "revisit")) | {
+    "conversion",
+    "continuation",
+}
 CHANGED_IN_USE = "changed_in_use"
 
 
@@ -154,6 +160,11 @@ class _MapTask:
         entry.count("inputs", f"digest_{record.digest}")
         if page is not None:
             entry.count("pages", "read")
+        if record.warc_type not in RECORD_TYPES:
+            # A flipped bit may have made it of a page: only its type says that it is none.
+            entry.count("inputs", "damaged_regions")
+            self._set_range_aside(record.offset, record.length, UNKNOWN_TYPE)
+            return None
         if record.digest is Digest.BAD:
             if page is not None:
                 entry.count("pages", "quarantined")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sealedbeam.pipeline.errors import IntegrityError
+from sealedbeam.pipeline.manifest import FILE_NAME, decode_manifest
 
 from .entry import entry_path
 from .files import is_stored
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .context import JobContext
+    from .store import Store
     from .tasks import Task
 
 
@@ -35,6 +37,18 @@ def phases(context: JobContext, parts: Sequence[Part]) -> tuple[list[Task], ...]
         [duplicates_task(len(parts))],
         reduce_tasks(context.shards, len(parts)),
     )
+
+
+def require_intact(store: Store) -> None:
+    """Raise IntegrityError when a finished folder is no longer what its manifest says."""
+    manifest = decode_manifest(store.read(FILE_NAME))
+    damaged = [file.path for file in manifest.files if not is_stored(store, file)]
+    if damaged:
+        named = ", ".join(damaged[:3]) + (", and others" if damaged[3:] else "")
+        raise IntegrityError(
+            f"{store.root} was finished, but has changed since ({named}); audit tells all of it. "
+            "Restore the files, or remove the folder and index again"
+        )
 
 
 def take_back_damaged(context: JobContext, tasks: Sequence[Task]) -> list[Task]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sealedbeam.pipeline.crawl.values import Container
 from sealedbeam.pipeline.integrity.ledger import HopAccount, Outcome, merge_accounts
 from sealedbeam.pipeline.integrity.reconcile import Equation, Verdict, reconcile
 
@@ -135,6 +136,7 @@ def summarise(context: JobContext, totals: Totals, status: str) -> dict[str, Any
         "postings": totals.get("shards", "postings"),
         "inputs": {
             "bytes": sum(file.size for file in context.inputs),
+            "unreadable": list(unreadable_inputs(context)),
             **{
                 name: totals.get("inputs", name)
                 for name in ("damaged_regions", "digest_good", "digest_absent", "digest_bad")
@@ -144,6 +146,11 @@ def summarise(context: JobContext, totals: Totals, status: str) -> dict[str, Any
         "seed": config.seed,
         "protection": config.protection,
     }
+
+
+def unreadable_inputs(context: JobContext) -> tuple[str, ...]:
+    """Return the paths of the inputs that are no archive that can be read."""
+    return tuple(file.path for file in context.inputs if file.container is Container.UNKNOWN)
 
 
 def _outcomes(account: HopAccount) -> dict[str, int]:

@@ -229,3 +229,14 @@ def test_random_damage_never_ends_a_job(tmp_path: Path) -> None:
 def is_in(record: StoredRecord, archive: Archive, data: bytearray) -> bool:
     """Whether a record's stored bytes are somewhere in the damaged archive."""
     return archive.data[record.offset : record.end] in data
+
+
+def test_page_whose_type_was_hit_is_not_lost_silently(tmp_path: Path) -> None:
+    """In a plain archive a flip can make a record's type unknown: it is set aside, not skipped."""
+    archive = build_archive(5, Container.PLAIN, body_bytes=200)
+    place = archive.data.index(b"response", archive.records[2].offset)
+    job = Job.make(tmp_path, {"a.warc": flip_bit(archive.data, place, 1)})
+    summary = job.run_here().summary
+    assert (summary["pages"]["read"], summary["inputs"]["damaged_regions"]) == (4, 1)
+    (row,) = quarantined(job.output)
+    assert (row.source_offset, row.reason) == (archive.records[2].offset, "unknown_record_type")

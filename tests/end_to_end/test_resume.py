@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from sealedbeam.pipeline.errors import IntegrityError
 
 from tests.support.archives import build_archive, flip_bit
 from tests.support.jobs import Job, all_bytes, left_over
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sealedbeam.pipeline.jobs.index_job import Progress
+
 
 ARCHIVE = build_archive(30, body_bytes=300)
 DAMAGED = flip_bit(ARCHIVE.data, ARCHIVE.records[20].offset + 60)
@@ -166,3 +168,15 @@ def test_workers_die_with_their_driver(
     assert children() == []
     job.run_here()
     assert expected[1] == all_bytes(job.output)
+
+
+def test_finished_folder_that_was_damaged_is_not_called_finished(
+    tmp_path: Path, expected: tuple[Job, dict[str, bytes]]
+) -> None:
+    """Giving the command again for an index that is damaged says so, and what to do."""
+    job = same_job(expected, tmp_path)
+    job.run(1)
+    path = next((job.output / "shards").iterdir())
+    path.write_bytes(flip_bit(path.read_bytes(), 99))
+    with pytest.raises(IntegrityError, match=rf"has changed since \(shards/{path.name}\)"):
+        job.run(1)

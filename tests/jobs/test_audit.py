@@ -181,3 +181,9 @@ def test_folder_without_manifest_is_refused(tmp_path: Path) -> None:
     """Where no job has finished there is nothing to verify against."""
     with pytest.raises(UsageError, match=r"no manifest\.json"):
         audit(tmp_path)
+
+
+def test_strangers_among_the_files_are_named(output: Path) -> None:
+    """A file that other readers would take for a part of the index does not go unseen."""
+    (output / "documents" / "extra.parquet").write_bytes(b"")
+    assert audit(output).findings == ["documents/extra.parquet does not belong to the index"]

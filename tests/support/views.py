@@ -65,6 +65,7 @@ def make_summary(**changes: Any) -> dict[str, Any]:
         "inputs": {
             "bytes": 12345,
             "damaged_regions": 2,
+            "unreadable": [],
             "digest_good": 4,
             "digest_absent": 1,
             "digest_bad": 1,
