@@ -153,6 +153,12 @@ def _read_job(store: Store) -> dict[str, Any]:
 def _compare(theirs: dict[str, Any], ours: dict[str, Any], root: Path) -> None:
     if theirs == ours:
         return
+    if theirs.get("inputs") != ours["inputs"]:
+        before_and_now = f"{_list_inputs(theirs)}; now {_list_inputs(ours)}"
+        raise UsageError(
+            f"{root} holds a job with other inputs: {before_and_now}. "
+            "Give the same files in the same order to go on with it, or a new folder with --output"
+        )
     before, now = _flat(theirs), _flat(ours)
     changes = [
         f"{name} was {before.get(name)}, is {now.get(name)}"
@@ -165,6 +171,12 @@ def _compare(theirs: dict[str, Any], ours: dict[str, Any], root: Path) -> None:
         f"({'; '.join(changes[:_CHANGES_SHOWN])}{more}); "
         "give the same options to go on with it, or a new folder with --output"
     )
+
+
+def _list_inputs(job: dict[str, Any]) -> str:
+    paths = [str(path) for path in job.get("inputs", ())]
+    more = f" and {len(paths) - _CHANGES_SHOWN} more" if len(paths) > _CHANGES_SHOWN else ""
+    return ", ".join(paths[:_CHANGES_SHOWN]) + more
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
