@@ -155,7 +155,7 @@ def encode_page(name: str, content: bytes) -> tuple[bytes, Headers]:
 
 def address_of(name: str) -> str:
     """Return the address of a file; a folder stands for its index."""
-    return SITE + name.removesuffix(HOME)
+    return SITE + (name.removesuffix(HOME) if Path(name).name == HOME else name)
 
 
 def make_sample() -> bytes:
