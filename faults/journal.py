@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from sealedbeam.pipeline.errors import IntegrityError
+from sealedbeam.pipeline.index.extents import read_checked
 from sealedbeam.pipeline.integrity.lineage import Origin
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def decode_journal(data: bytes) -> list[Fault]:
         IntegrityError: it is damaged, or no journal.
     """
     try:
-        table = pq.read_table(io.BytesIO(data), page_checksum_verification=True)
+        table = read_checked(data)
         return [_to_fault(row) for row in table.to_pylist()]
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         raise IntegrityError(f"a fault journal cannot be read: {error}") from None

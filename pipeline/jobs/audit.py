@@ -11,15 +11,14 @@ report.html), which are made from the ledger; whether the inputs are still what 
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.parquet as pq
 from sealedbeam.pipeline.config import JobConfig
 from sealedbeam.pipeline.crawl.values import Container
 from sealedbeam.pipeline.errors import IntegrityError, UsageError
+from sealedbeam.pipeline.index.extents import read_checked
 from sealedbeam.pipeline.integrity.block import seal_record
 from sealedbeam.pipeline.integrity.channel import PerfectChannel
 from sealedbeam.pipeline.integrity.checksum import crc32c
@@ -135,7 +134,7 @@ def _check_documents(path: str, data: bytes, manifest: Manifest, report: Audit) 
     if manifest.configuration["options"]["protection"] == "none":
         return
     sources = {file.path: number for number, file in enumerate(manifest.inputs)}
-    for row in pq.read_table(io.BytesIO(data), page_checksum_verification=True).to_pylist():
+    for row in read_checked(data).to_pylist():
         report.documents += 1
         if seal_record(_identity(row, sources), _payload(row)).crc != row["seal"]:
             report.findings.append(f"{path}: document {row['doc_id']} does not agree with its seal")

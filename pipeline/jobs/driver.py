@@ -14,7 +14,6 @@ import selectors
 import socket
 import subprocess
 import sys
-import tempfile
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
@@ -59,10 +58,6 @@ class Workers:
 
     def __init__(self) -> None:
         """Make an empty pool."""
-        # Beam makes folders that a killed worker cannot remove: they lie in one of ours.
-        self._temporary = tempfile.TemporaryDirectory(
-            prefix="sealedbeam-", ignore_cleanup_errors=True
-        )
         self._greeting: tuple[bytes, list[int]] | None = None
         self._listen: Callable[[dict[str, Any]], None] = lambda _: None
         self._selector = selectors.DefaultSelector()
@@ -84,7 +79,6 @@ class Workers:
         for worker in list(self._workers):
             self._bury(worker)
         self._selector.close()
-        self._temporary.cleanup()
 
     def grow(self, count: int) -> None:
         """Start processes until there are `count`; they load while the job is being prepared."""
@@ -130,7 +124,7 @@ class Workers:
             stdin=subprocess.DEVNULL,
             stdout=_STANDARD_ERROR,
             pass_fds=inherited,
-            env=os.environ | _WORKER_ENVIRONMENT | {"TMPDIR": self._temporary.name},
+            env=os.environ | _WORKER_ENVIRONMENT,
         )
         theirs.close()
         os.close(tasks_read)

@@ -14,6 +14,7 @@ from sealedbeam.pipeline.index.duplicates import (
     decode_candidates,
     find_duplicates,
 )
+from sealedbeam.pipeline.index.extents import read_checked
 from sealedbeam.pipeline.integrity.lineage import Origin
 
 from .derive import derive_body_digest
@@ -93,6 +94,6 @@ def read_duplicates(context: JobContext, entry: Entry) -> NDArray[np.int64]:
         context.store.remove(entry_path(TASK))
         raise IntegrityError(f"{PATH} is damaged; run the same command again: it is made again")
     data = context.store.read(PATH)
-    table = pq.read_table(io.BytesIO(data), page_checksum_verification=True)
+    table = read_checked(data)
     doc_ids: NDArray[np.int64] = table.column("doc_id").to_numpy()
     return doc_ids

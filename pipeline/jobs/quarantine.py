@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 from sealedbeam.pipeline.errors import IntegrityError, UsageError
+from sealedbeam.pipeline.index.extents import read_checked
 from sealedbeam.pipeline.integrity.checksum import crc32c
 from sealedbeam.pipeline.manifest import FILE_NAME, decode_manifest, format_crc32c
 
@@ -124,7 +125,7 @@ def encode_quarantine(rows: Sequence[Quarantined]) -> bytes:
 
 def decode_quarantine(data: bytes) -> list[Quarantined]:
     """Return the rows of a quarantine file whose bytes were checked before."""
-    table = pq.read_table(io.BytesIO(data), page_checksum_verification=True)
+    table = read_checked(data)
     return [Quarantined(**row) for row in table.to_pylist()]
 
 

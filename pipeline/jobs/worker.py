@@ -13,6 +13,7 @@ import ctypes
 import gc
 import logging
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -65,6 +66,8 @@ def serve(greeting: socket.socket, tasks_fd: int, reporter: Reporter) -> None:
     if not context:
         return
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        # Beam makes a folder for each pipeline, which a worker that is killed could not remove.
+        shutil.rmtree(pipeline.local_tempdir, ignore_errors=True)
         _ = (
             pipeline
             | "Open" >> beam.Create([tasks_fd], reshuffle=False)
