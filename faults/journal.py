@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from sealedbeam.pipeline.errors import IntegrityError
-from sealedbeam.pipeline.index.extents import read_checked
 from sealedbeam.pipeline.integrity.lineage import Origin
+from sealedbeam.pipeline.parquet import read_checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

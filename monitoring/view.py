@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from sealedbeam.pipeline.config import configuration_hash
 from sealedbeam.pipeline.errors import IntegrityError
+from sealedbeam.pipeline.parquet import read_checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +27,7 @@ PENDING, COMMITTED = "pending", "committed"
 PART_STATES = (PENDING, COMMITTED)
 NO_FAULT = "none"  # the kind of a journal's row that tells of an alteration, not of a fault
 _LISTED_MAX = 100
+_FAULT_COLUMNS = ("cluster", "kind", "outcome")
 
 
 class LedgerTotals(Protocol):
@@ -140,7 +141,7 @@ def read_view(root: Path, totals: LedgerTotals, summary: Mapping[str, Any], comm
 def _read_set_aside(root: Path) -> Iterator[SetAside]:
     columns = list(SetAside.__dataclass_fields__)
     for path in sorted((root / "quarantine").glob("*.parquet")):
-        for row in pq.read_table(path, columns=columns).to_pylist():
+        for row in read_checked(path.read_bytes(), columns).to_pylist():
             yield SetAside(**row)
 
 
@@ -152,7 +153,7 @@ def _read_campaign(root: Path) -> Campaign | None:
     injected: Counter[tuple[str, str]] = Counter()
     escaped = 0
     for journal in sorted((root / "faults").glob("journal-*.parquet")):
-        for row in pq.read_table(journal, columns=["cluster", "kind", "outcome"]).to_pylist():
+        for row in read_checked(journal.read_bytes(), _FAULT_COLUMNS).to_pylist():
             injected[row["cluster"], row["kind"]] += row["kind"] != NO_FAULT
             escaped += row["outcome"] == "escaped"
     return Campaign(

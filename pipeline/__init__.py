@@ -7,6 +7,7 @@ jobs         plans, commits, resumes and supervises
 records      the values that travel between the stages
 fields       packs byte strings into one payload
 manifest     which bytes a finished index consists of
+parquet      reads small Parquet files whole
 config       options, checked, and their hash
 filesystems  finds and opens input files
 errors       the errors that end a job

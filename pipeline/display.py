@@ -18,18 +18,22 @@ _ROWS_SHOWN = 20
 _RAW_BYTES_SHOWN = 24
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def describe_summary(summary: dict[str, Any], output: str) -> str:
     """Return what summary.json says, in a dozen lines."""
     pages, inputs = summary["pages"], summary["inputs"]
     rejected = ", ".join(f"{number} {reason}" for reason, number in pages["rejected"].items())
     lines = [
         (
-            f"{pages['read']:,} pages read: {pages['indexed']:,} indexed, "
+            f"{_count(pages['read'], 'page')} read: {pages['indexed']:,} indexed, "
             f"{pages['duplicate']:,} duplicate, {sum(pages['rejected'].values()):,} rejected"
             f"{f' ({rejected})' if rejected else ''}, {pages['quarantined']:,} quarantined"
         ),
         (
-            f"{inputs['damaged_regions']:,} damaged regions in the input; digests "
+            f"{_count(inputs['damaged_regions'], 'damaged region')} in the input; digests "
             f"{inputs['digest_good']:,} good, {inputs['digest_absent']:,} absent, "
             f"{inputs['digest_bad']:,} bad"
         ),
@@ -61,7 +65,7 @@ def describe_summary(summary: dict[str, Any], output: str) -> str:
 
 def describe_results(results: Results) -> str:
     """Return the hits of a search."""
-    lines = [f"{results.total:,} documents match {printable(results.query)}"]
+    lines = [f"{_count(results.total, 'document')} found for {printable(results.query)}"]
     for hit in results.hits:
         lines.append(f"\n{hit.rank:>3}. {hit.title or hit.url}  [{hit.score:.3f}]")
         lines.append(f"     {hit.url}\n     {hit.snippet}")
@@ -70,14 +74,15 @@ def describe_results(results: Results) -> str:
 
 def describe_audit(report: Audit) -> str:
     """Return the findings of an audit and what it looked at."""
-    verdict = f"{len(report.findings)} findings" if report.findings else "all intact"
+    verdict = _count(len(report.findings), "finding") if report.findings else "all intact"
     if not report.sealed:
         verdict += " as stored; nothing was sealed on the way, so what came in wrong is unknown"
     return "\n".join(
         (
             *(f"DAMAGED  {printable(finding)}" for finding in report.findings),
             (
-                f"{report.files:,} files, {report.bytes:,} bytes, {report.documents:,} documents "
+                f"{_count(report.files, 'file')}, {_count(report.bytes, 'byte')}, "
+                f"{_count(report.documents, 'document')} "
                 f"against their seals, ledger added up again: {verdict}"
             ),
         )

@@ -1,7 +1,5 @@
 """Describes a Parquet file for the manifest: its extents, their checksums, and what they hold.
 
-Also reads a small file whole, once its bytes have been checked.
-
 The extents tile the file: 4 magic bytes, the row groups one after the other, and as footer all
 the rest. The bounds of a row group are those of its first column, from the statistics that Arrow
 wrote a moment ago: the terms of a shard, the document numbers of a documents file.
@@ -77,14 +75,3 @@ def _bounds(statistics: pq.Statistics | None) -> tuple[str | None, str | None]:
 
 def _checksum(view: memoryview) -> str:
     return format_crc32c(crc32c(view))
-
-
-def read_checked(data: Buffer) -> pa.Table:
-    """Return the table in a small Parquet file whose bytes were checked before.
-
-    In this thread alone: a thread of Arrow's that still ran at exit would abort the process.
-    """
-    source = pa.BufferReader(data)
-    return pq.read_table(
-        source, page_checksum_verification=True, use_threads=False, pre_buffer=False
-    )

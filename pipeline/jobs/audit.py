@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 from sealedbeam.pipeline.config import JobConfig
 from sealedbeam.pipeline.crawl.values import Container
 from sealedbeam.pipeline.errors import IntegrityError, UsageError
-from sealedbeam.pipeline.index.extents import read_checked
 from sealedbeam.pipeline.integrity.block import seal_record
 from sealedbeam.pipeline.integrity.channel import PerfectChannel
 from sealedbeam.pipeline.integrity.checksum import crc32c
 from sealedbeam.pipeline.integrity.lineage import Origin
 from sealedbeam.pipeline.manifest import FILE_NAME, decode_manifest, format_crc32c
+from sealedbeam.pipeline.parquet import read_checked
 from sealedbeam.pipeline.records import Document
 
 from .context import JobContext

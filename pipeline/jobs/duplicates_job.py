@@ -14,8 +14,8 @@ from sealedbeam.pipeline.index.duplicates import (
     decode_candidates,
     find_duplicates,
 )
-from sealedbeam.pipeline.index.extents import read_checked
 from sealedbeam.pipeline.integrity.lineage import Origin
+from sealedbeam.pipeline.parquet import read_checked
 
 from .derive import derive_body_digest
 from .entry import Entry, entry_path

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 from sealedbeam.pipeline.errors import IntegrityError, UsageError
-from sealedbeam.pipeline.index.extents import read_checked
 from sealedbeam.pipeline.integrity.checksum import crc32c
 from sealedbeam.pipeline.manifest import FILE_NAME, decode_manifest, format_crc32c
+from sealedbeam.pipeline.parquet import read_checked
 
 from .entry import decode_entry, entry_path
 from .store import Store

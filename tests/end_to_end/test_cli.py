@@ -73,7 +73,7 @@ def test_index_says_what_it_did(finished: Finished) -> None:
     output, done = finished
     assert done.returncode == 0
     assert "11 pages read: 11 indexed, 0 duplicate, 0 rejected, 0 quarantined" in done.stdout
-    assert "1 damaged regions in the input" in done.stdout
+    assert "1 damaged region in the input" in done.stdout
     assert "ledger: balanced; status: complete" in done.stdout
     phases = [line.split()[0] for line in done.stderr.splitlines()]
     assert phases == ["parts", "duplicates", "shards"]
@@ -218,7 +218,7 @@ def test_unreadable_input_is_4(tmp_path: Path) -> None:
     assert "b.warc.gz is not a web archive that can be read" in done.stderr
     assert summary_of(tmp_path / "index")["status"] == "incomplete"
     assert run(*arguments).returncode == 4
-    assert "3 documents match" in run("search", tmp_path / "index", "page").stdout
+    assert "3 documents found" in run("search", tmp_path / "index", "page").stdout
 
 
 def test_scenario_changes_nothing_but_the_counts(tmp_path: Path) -> None:
