@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 FORMAT: Final = "sealedbeam-manifest"
 VERSION: Final = 1
 FILE_NAME: Final = "manifest.json"
-EXTENT_KINDS: Final = ("head", "row_group", "footer")
 
 _SEALS = ("crc32c", "sha256")
 _CRC_DIGITS = 8

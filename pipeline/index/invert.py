@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from .ragged import cut_into, offsets_of, spread
+from .ragged import cut_into, offsets_of
 from .tokens import TokenBatch
 
 if TYPE_CHECKING:
@@ -42,23 +42,19 @@ class Inverted:
     positions: NDArray[np.uint32]
 
 
-def invert(batches: TokenBatch | Sequence[TokenBatch], ordinals: NDArray[np.uint32]) -> Inverted:
-    """Return the inverted file of the texts in `batches`, whose documents are `ordinals`.
+def invert_by_shard(
+    batches: TokenBatch | Sequence[TokenBatch], ordinals: NDArray[np.uint32], shards: int
+) -> list[Inverted]:
+    """Return the inverted file of the texts in `batches`, one part for each shard.
 
     Args:
         batches: the tokens of the texts, in the order of the documents.
         ordinals: the document number of each text, ascending.
+        shards: number of shards; a term belongs to the one that `shard_of` names.
 
     Raises:
         ValueError: `ordinals` are not as many as the texts, or do not ascend.
     """
-    return invert_by_shard(batches, ordinals, 1)[0]
-
-
-def invert_by_shard(
-    batches: TokenBatch | Sequence[TokenBatch], ordinals: NDArray[np.uint32], shards: int
-) -> list[Inverted]:
-    """Return `split_by_shard(invert(batches, ordinals), shards)`, without moving postings twice."""
     batches = [batches] if isinstance(batches, TokenBatch) else batches
     lengths = np.concatenate([batch.lengths for batch in batches] or [np.zeros(0, np.int64)])
     if len(lengths) != len(ordinals):
@@ -68,26 +64,6 @@ def invert_by_shard(
     terms, bounds, ranks = _ranked_terms(batches, shards)
     keys, number_bits = _sorted_keys(batches, ranks)
     whole = _postings(terms, keys, number_bits, lengths, ordinals)
-    return _slices(whole, bounds)
-
-
-def split_by_shard(inverted: Inverted, shards: int) -> list[Inverted]:
-    """Return for each shard the part of `inverted` whose terms belong to it."""
-    if shards == 1:
-        return [inverted]
-    order, bounds = _shard_order(inverted.terms, np.arange(len(inverted.terms)), shards)
-    first_posting = offsets_of(inverted.df)
-    first_position = offsets_of(inverted.tfs)[first_posting]
-    positions_per_term = np.diff(first_position)
-    postings = spread(first_posting[order], inverted.df[order])
-    places = spread(first_position[order], positions_per_term[order])
-    whole = Inverted(
-        inverted.terms.take(pa.array(order)),
-        inverted.df[order],
-        inverted.documents[postings],
-        inverted.tfs[postings],
-        inverted.positions[places],
-    )
     return _slices(whole, bounds)
 
 

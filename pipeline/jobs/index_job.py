@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from sealedbeam.pipeline.errors import IntegrityError, SealedBeamError, UsageError
 
 from .driver import Workers
 from .finish import tidy
-from .plan import plan_parts
 from .prepare import claimed, finished
-from .settle import abandon, conclude, phases, require_intact, stitch, take_back_damaged
+from .settle import (
+    abandon,
+    conclude,
+    phases,
+    planned_parts,
+    require_intact,
+    stitch,
+    take_back_damaged,
+)
 from .tasks import map_task
 
 if TYPE_CHECKING:
@@ -92,7 +99,7 @@ def run_index_job(
             tidy(context.store)
             return None
         with Operations(context.store.root) as operations:
-            parts = plan_parts(context.inputs, context.config.part_bytes)
+            parts = planned_parts(context)
             job = _IndexJob(context, parts, operations, show)
             with pool or Workers() as workers_of_job:
                 count = min(workers, max(1, len(parts), context.shards))
@@ -140,11 +147,6 @@ class _IndexJob:
     def _map(self, pool: Workers) -> None:
         """Do all parts, and again those that the stitch check sends back."""
         context, parts = self.context, self.parts
-        for number, part in enumerate(parts):
-            entry = context.committed(part.task)
-            if entry is not None:  # a part that was done again keeps the start that it was given
-                start, exact_start = entry.details["start"]
-                parts[number] = replace(part, start=start, exact_start=exact_start)
         self.show(Progress("parts", len(parts)))
         # The largest first, so that the workers end together.
         by_size = sorted(parts, key=lambda part: part.start - part.stop)

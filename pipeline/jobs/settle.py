@@ -1,7 +1,8 @@
-"""What happens between the phases of a job: the stitch check, the last look, and the end."""
+"""What happens before and between the phases of a job: its parts, the stitch check, the end."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sealedbeam.pipeline.errors import IntegrityError
@@ -19,6 +20,20 @@ if TYPE_CHECKING:
     from .context import JobContext
     from .store import Store
     from .tasks import Task
+
+
+def planned_parts(context: JobContext) -> list[Part]:
+    """Return the parts of a job, as planned or as far as it got.
+
+    A part that has committed keeps the start that it was given: it may have been done again.
+    """
+    parts = plan_parts(context.inputs, context.config.part_bytes)
+    for number, part in enumerate(parts):
+        entry = context.committed(part.task)
+        if entry is not None:
+            start, exact_start = entry.details["start"]
+            parts[number] = replace(part, start=start, exact_start=exact_start)
+    return parts
 
 
 def stitch(context: JobContext, parts: Sequence[Part]) -> list[Part]:
@@ -73,7 +88,7 @@ def finish_job(context: JobContext, observer: Observer, seconds: float) -> Finis
     Raises:
         IntegrityError: a committed file is damaged; its task was taken back, to be done again.
     """
-    parts = plan_parts(context.inputs, context.config.part_bytes)
+    parts = planned_parts(context)
     tasks = [task for phase in phases(context, parts) for task in phase]
     damaged = take_back_damaged(context, tasks)
     if damaged:

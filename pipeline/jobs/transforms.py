@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
@@ -17,10 +16,9 @@ from sealedbeam.pipeline.errors import SealedBeamError
 
 from .context import JobContext
 from .finish import SUMMARY, Observer, Unobserved
-from .plan import plan_parts
 from .prepare import claim, finished
 from .report import Reporter
-from .settle import finish_job, phases, stitch
+from .settle import finish_job, phases, planned_parts, stitch
 from .tasks import Task, execute, map_task
 
 if TYPE_CHECKING:
@@ -82,15 +80,10 @@ class PlanParts(beam.DoFn):  # type: ignore[misc]  # Beam is untyped
     """Plans the parts where the job runs, so that the pipeline carries one small value."""
 
     def process(self, element: str) -> Iterator[str]:
-        """Yield the map tasks of the job that `element` (JSON) describes.
-
-        A part that has committed keeps the start that it was given: it may have been done again.
-        """
+        """Yield the map tasks of the job that `element` (JSON) describes."""
         context = JobContext.from_json(element)
-        for part in plan_parts(context.inputs, context.config.part_bytes):
-            entry = context.committed(part.task)
-            start, exact = entry.details["start"] if entry else (part.start, part.exact_start)
-            yield map_task(replace(part, start=start, exact_start=exact)).to_json()
+        for part in planned_parts(context):
+            yield map_task(part).to_json()
 
 
 class SettleParts(beam.DoFn):  # type: ignore[misc]  # Beam is untyped
@@ -103,7 +96,7 @@ class SettleParts(beam.DoFn):  # type: ignore[misc]  # Beam is untyped
     def process(self, _done: Any) -> Iterator[str]:
         """Yield the tasks of all shards."""
         context = JobContext.from_json(self._context_json)
-        parts = plan_parts(context.inputs, context.config.part_bytes)
+        parts = planned_parts(context)
         while again := stitch(context, parts):
             for part in again:
                 execute(context, map_task(part))

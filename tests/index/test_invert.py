@@ -1,17 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 from sealedbeam.pipeline.index.invert import (
-    Inverted,
-    invert,
     invert_by_shard,
     shard_of,
-    split_by_shard,
 )
 from sealedbeam.pipeline.index.tokens import tokenize_batch
 
@@ -37,12 +33,12 @@ def test_batches_are_united(corpus: dict[int, str], size: int) -> None:
     texts = [corpus[document].encode() for document in documents]
     batches = [tokenize_batch(texts[i : i + size]) for i in range(0, len(texts), size)]
     ordinals = np.array(documents, np.uint32)
-    assert postings_of(corpus) == as_dict(invert(batches, ordinals))
+    assert postings_of(corpus) == as_dict(invert_by_shard(batches, ordinals, 1)[0])
 
 
 @given(corpora, st.integers(1, 5))
 def test_a_shard_has_the_terms_that_its_number_says(corpus: dict[int, str], shards: int) -> None:
-    """Splitting gives each term whole to the shard of its hash, both ways of splitting alike."""
+    """Each term goes whole to the shard of its hash."""
     documents = sorted(corpus)
     batch = tokenize_batch([corpus[document].encode() for document in documents])
     direct = invert_by_shard(batch, np.array(documents, np.uint32), shards)
@@ -51,7 +47,6 @@ def test_a_shard_has_the_terms_that_its_number_says(corpus: dict[int, str], shar
         for s in range(shards)
     ]
     assert expected == [as_dict(part) for part in direct]
-    assert expected == [as_dict(part) for part in split_by_shard(inverted_of(corpus), shards)]
     assert [list(part) for part in expected] == [part.terms.to_pylist() for part in direct]
 
 
@@ -64,17 +59,16 @@ def test_the_shard_of_a_term_never_changes() -> None:
 def test_document_numbers_must_fit(ordinals: list[int]) -> None:
     """Numbers that are too few, too many or do not ascend are refused."""
     with pytest.raises(ValueError, match="document numbers"):
-        invert(tokenize_batch([b"a", b"b"]), np.array(ordinals, np.uint32))
+        invert_by_shard(tokenize_batch([b"a", b"b"]), np.array(ordinals, np.uint32), 1)
 
 
 def test_nothing_gives_nothing() -> None:
     """No batch at all, no text and texts without tokens are empty inverted files."""
     none = np.zeros(0, np.uint32)
     for inverted in (
-        invert([], none),
-        invert(tokenize_batch([]), none),
-        invert(tokenize_batch([b"", b" - "]), np.arange(2, dtype=np.uint32)),
+        *invert_by_shard([], none, 1),
+        *invert_by_shard(tokenize_batch([]), none, 2),
+        *invert_by_shard(tokenize_batch([b"", b" - "]), np.arange(2, dtype=np.uint32), 1),
         *invert_by_shard([], none, 3),
-        *split_by_shard(Inverted(pa.array([], pa.binary()), np.zeros(0, np.int64), *[none] * 3), 2),
     ):
         assert as_dict(inverted) == {}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 from hypothesis import strategies as st
-from sealedbeam.pipeline.index.invert import Inverted, invert
+from sealedbeam.pipeline.index.invert import Inverted, invert_by_shard
 from sealedbeam.pipeline.index.tokens import tokenize, tokenize_batch
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def inverted_of(corpus: Mapping[int, str]) -> Inverted:
     """Return `corpus` inverted by the code under test."""
     documents = sorted(corpus)
     batch = tokenize_batch([corpus[document].encode() for document in documents])
-    return invert(batch, np.array(documents, np.uint32))
+    return invert_by_shard(batch, np.array(documents, np.uint32), 1)[0]
 
 
 def as_dict(inverted: Inverted | PostingRange) -> Postings:
