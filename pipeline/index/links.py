@@ -41,6 +41,7 @@ _PLAIN = (
     rf"(?:https?://{_HOST}(?:/(?:{_ABSOLUTE_PATH})?+)?+|{_FOREIGN}|(?:/|\./|(?:\.\./)*+){_PATH})"
 )
 _SLASHES_BEFORE_HOST = 2
+_PLAIN_PAGE = re.compile(rf"https?://{_HOST}/(?:{_ABSOLUTE_PATH})?+", re.ASCII)
 _ONE_PLAIN = re.compile(_PLAIN, re.ASCII)
 _ALL_PLAIN = re.compile(rf"{_PLAIN}(?:\n{_PLAIN})*+", re.ASCII)
 _TRIMMED = "".join(map(chr, range(0x21)))  # what the standard trims from both ends of a URL
@@ -139,7 +140,7 @@ def _join(base: str, target: str) -> str:
 
 def _base_url(page_url: str, base_reference: str) -> str:
     """Return the document's base URL, or "" when nothing relative can be resolved."""
-    page = _parse(page_url, None)
+    page = page_url if _PLAIN_PAGE.fullmatch(page_url) else _parse(page_url, None)
     if not base_reference:
         return page
     base = _parse(base_reference, page or None)

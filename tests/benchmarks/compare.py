@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 WORKERS = 2
 PROTECTIONS = ("none", "detect", "correct")
 RIVAL = "rival"
+LINKING_RIVAL = "rival+links"  # a rival that stores what the job stores of a page
 MEGABYTE = 10**6
 
 
@@ -63,8 +64,10 @@ class Row:
 def make_command(subject: str, archives: Sequence[Path], output: Path) -> list[str]:
     """Return the command line that indexes `archives` into `output`."""
     paths = [str(path) for path in archives]
-    if subject == RIVAL:
-        return [sys.executable, "-m", "tests.benchmarks.rival", "--output", str(output), *paths]
+    if subject in (RIVAL, LINKING_RIVAL):
+        links = ["--links"] if subject == LINKING_RIVAL else []
+        script = [sys.executable, "-m", "tests.benchmarks.rival", *links]
+        return [*script, "--output", str(output), *paths]
     command = str(Path(sys.executable).parent / "sealedbeam")
     options = ["--workers", str(WORKERS), "--protection", subject, "--quiet"]
     return [command, "index", *paths, "--output", str(output), *options]
@@ -72,7 +75,7 @@ def make_command(subject: str, archives: Sequence[Path], output: Path) -> list[s
 
 def pages_read(subject: str, cost: Cost, output: Path) -> int:
     """Return how many pages the subject says it read."""
-    if subject == RIVAL:
+    if subject in (RIVAL, LINKING_RIVAL):
         return int(json.loads(cost.output)["pages"])
     return int(json.loads((output / "summary.json").read_text())["pages"]["read"])
 
@@ -201,7 +204,7 @@ def _parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", default="100MB", help="HTML in all: 100MB, 1GB")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--subjects", default=",".join((RIVAL, *PROTECTIONS)))
+    parser.add_argument("--subjects", default=",".join((RIVAL, LINKING_RIVAL, *PROTECTIONS)))
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
     parser.add_argument("--html", type=Path, help="a folder of HTML to use instead of packages")
     parser.add_argument("--scratch", type=Path, help="where the outputs go while they are measured")

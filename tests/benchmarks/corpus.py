@@ -3,7 +3,9 @@
 The packages are fetched by `apt-get download` and unpacked by `dpkg-deb` into a cache folder:
 nothing is installed and no root is needed. Pages are put in the order of the SHA-1 of their URL, so
 that a small corpus is a fair sample of a large one, and dealt out to the archives one after another
-so that these are alike. The same packages always give the same bytes.
+so that these are alike. A corpus larger than the packages goes round them again, every page with
+another host and one more line, so that no page repeats. The same packages always give the same
+bytes.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ import subprocess
 import sys
 import uuid
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import count
 from pathlib import Path
 from urllib.parse import quote
 
@@ -47,11 +50,23 @@ PACKAGES = (
 
 @dataclass(frozen=True, slots=True)
 class SourcePage:
-    """One HTML file: where it lies, and the address it gets in the archive."""
+    """One HTML file: where it lies, its address in the archive, and which round it belongs to."""
 
     path: Path
     url: str
     length_bytes: int
+    round_number: int = 0
+
+    def in_round(self, number: int) -> SourcePage:
+        """Return the page as it is in another round through all pages."""
+        host = f"https://round-{number}."
+        url = self.url.replace("https://", host, 1) if number else self.url
+        return replace(self, url=url, round_number=number)
+
+    def read(self) -> bytes:
+        """Return the page's HTML."""
+        extra = f"\n<p>Round {self.round_number}.</p>\n" if self.round_number else ""
+        return self.path.read_bytes() + extra.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +142,16 @@ def _host(package: str) -> str:
 
 
 def choose_pages(pages: list[SourcePage], html_bytes: int) -> list[SourcePage]:
-    """Return the first of `pages` that together hold at least `html_bytes`, or all of them."""
+    """Return the first of `pages`, as often round as it takes to hold at least `html_bytes`."""
+    chosen: list[SourcePage] = []
     total = 0
-    for count, page in enumerate(pages, 1):
+    rounds = count() if pages else range(0)
+    for page in (page.in_round(number) for number in rounds for page in pages):
+        chosen.append(page)
         total += page.length_bytes
         if total >= html_bytes:
-            return pages[:count]
-    return pages
+            break
+    return chosen
 
 
 def format_record(url: str, content_type: str, html: bytes) -> bytes:
@@ -180,7 +198,7 @@ def write_archives(pages: list[SourcePage], folder: Path) -> Corpus:
     written = [0] * ARCHIVES
     digest = hashlib.sha1()
     for page in pages:
-        html = page.path.read_bytes()
+        html = page.read()
         digest.update(html)
         target = written.index(min(written))  # even by HTML bytes, which is what costs time
         files[target].write(

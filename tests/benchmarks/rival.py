@@ -1,9 +1,10 @@
 """The script a user would write without this project: FastWARC, selectolax and tantivy.
 
 It reads HTML responses, takes title and visible text by lexbor, and indexes both with positions;
-URL, title and text are stored. The archives are dealt out to worker processes, each with an index
-of its own, as fast as the three libraries go. It checks nothing, counts nothing, resumes nothing
-and stops at the first damaged record: that is the price list it is compared with.
+URL, title and text are stored. With `--links` it also resolves and stores the links of each page,
+as the job does. The archives are dealt out to worker processes, each with an index of its own, as
+fast as the libraries go. It checks nothing, counts nothing, resumes nothing and stops at the first
+damaged record: that is the price list it is compared with.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ import argparse
 import json
 import multiprocessing
 import sys
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
+import ada_url
 import tantivy
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 from selectolax.lexbor import LexborHTMLParser
@@ -30,19 +34,30 @@ def make_schema() -> tantivy.Schema:
     builder.add_text_field("url", stored=True, tokenizer_name="raw", index_option="basic")
     builder.add_text_field("title", stored=True, index_option="position")
     builder.add_text_field("text", stored=True, index_option="position")
+    builder.add_text_field("links", stored=True, tokenizer_name="raw", index_option="basic")
     return builder.build()
 
 
-def extract_text(html: bytes) -> tuple[str, str]:
+def extract_text(tree: LexborHTMLParser) -> tuple[str, str]:
     """Return the title and the visible text of a page."""
-    tree = LexborHTMLParser(html)
     tree.strip_tags(["script", "style"])
     title = tree.css_first("title")
     text = tree.body.text(separator=" ") if tree.body else ""
     return (title.text() if title else ""), text
 
 
-def index_archives(paths: list[str], folder: str, threads: int, heap_mb: int) -> int:
+def extract_links(tree: LexborHTMLParser, page_url: str) -> list[str]:
+    """Return the distinct absolute URLs that a page links to."""
+    links = []
+    for node in tree.css("a[href]"):
+        with suppress(ValueError):
+            links.append(ada_url.join_url(page_url, node.attributes["href"] or ""))
+    return list(dict.fromkeys(links))
+
+
+def index_archives(
+    paths: list[str], folder: str, threads: int, heap_mb: int, *, links: bool = False
+) -> int:
     """Index the pages of `paths` into a new tantivy index; returns how many there were."""
     Path(folder).mkdir(parents=True)
     index = tantivy.Index(make_schema(), path=folder)
@@ -51,9 +66,13 @@ def index_archives(paths: list[str], folder: str, threads: int, heap_mb: int) ->
     for path in paths:
         with Path(path).open("rb") as stream:
             for record in ArchiveIterator(stream, record_types=WarcRecordType.response):
-                title, text = extract_text(record.reader.read())
+                tree = LexborHTMLParser(record.reader.read())
+                url = record.headers["WARC-Target-URI"]
                 document = tantivy.Document()
-                document.add_text("url", record.headers["WARC-Target-URI"])
+                if links:
+                    document.add_text("links", "\n".join(extract_links(tree, url)))
+                title, text = extract_text(tree)
+                document.add_text("url", url)
                 document.add_text("title", title)
                 document.add_text("text", text)
                 writer.add_document(document)
@@ -71,6 +90,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=WORKERS)
     parser.add_argument("--threads", type=int, default=THREADS, help="tantivy's, per process")
     parser.add_argument("--heap-mb", type=int, default=HEAP_MB, help="tantivy's, per process")
+    parser.add_argument("--links", action="store_true", help="store each page's links as well")
     options = parser.parse_args(arguments)
     shares = [
         (options.archives[k :: options.workers], f"{options.output}/index-{k}")
@@ -78,7 +98,8 @@ def main(arguments: list[str] | None = None) -> None:
     ]
     tasks = [(paths, folder, options.threads, options.heap_mb) for paths, folder in shares]
     with multiprocessing.get_context("fork").Pool(options.workers) as pool:
-        pages = sum(pool.starmap(index_archives, tasks, chunksize=1))
+        work = partial(index_archives, links=options.links)
+        pages = sum(pool.starmap(work, tasks, chunksize=1))
     sys.stdout.write(json.dumps({"pages": pages}) + "\n")
 
 

@@ -7,13 +7,17 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from selectolax.lexbor import LexborHTMLParser
 
 from tests.benchmarks import compare, corpus, measure, rival
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-HTML = "<title>Söme</title><body>one<p>two<script>three</script><style>four</style>".encode()
+HTML = "<title>Söme</title><body>one<p>two<script>three</script>".encode()
+HTML += b"<style>" + b"four</style>".rjust(92 - len(HTML), b"!")  # two kilobytes in six files
+    100
+)
 
 
 @pytest.fixture
@@ -42,11 +46,20 @@ def test_other_sizes_are_refused(text: str) -> None:
 
 def test_corpus_is_the_same_bytes_every_time(pages: Path, tmp_path: Path) -> None:
     """The same pages give the same archives; links and empty files are left out."""
-    first, described = corpus.build_corpus("1MB", tmp_path / "one", pages)
-    second, _ = corpus.build_corpus("1MB", tmp_path / "two", pages)
+    first, described = corpus.build_corpus("2KB", tmp_path / "one", pages)
+    second, _ = corpus.build_corpus("2KB", tmp_path / "two", pages)
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
     assert described.pages == 6
     assert described.html_bytes == len(HTML) * 21
+
+
+def test_large_corpus_goes_round_the_pages_again(pages: Path) -> None:
+    """More than all pages are had by going round them, each time as other pages."""
+    found = corpus.find_pages([pages])
+    chosen = corpus.choose_pages(found, len(HTML) * 50)
+    assert found == chosen[:6]
+    assert len(chosen) == len({page.url for page in chosen}) > 12
+    assert len(chosen) == len({page.read() for page in chosen})
 
 
 def test_small_corpus_is_the_beginning_of_a_large_one(pages: Path) -> None:
@@ -62,12 +75,19 @@ def test_rival_indexes_every_page(
     pages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The rival reads each page of the corpus once and keeps script and style out."""
-    archives, described = corpus.build_corpus("1MB", tmp_path / "cache", pages)
+    archives, described = corpus.build_corpus("2KB", tmp_path / "cache", pages)
     output = tmp_path / "output"
     found = rival.index_archives([str(path) for path in archives], str(output), 1, 50)
     assert described.pages == found
-    assert rival.extract_text(HTML) == ("Söme", "one two")
+    assert rival.extract_text(LexborHTMLParser(HTML)) == ("Söme", "one two")
     assert capsys.readouterr().out == ""
+
+
+def test_linking_rival_resolves_links() -> None:
+    """With links the rival stores each target once, as an absolute URL."""
+    tree = LexborHTMLParser("<a href=x#y>1</a><a href=//[>2</a><a href='/z'>3</a><a href=/z>4</a>")
+    expected = ["https://h.example/a/x#y", "https://h.example/z"]
+    assert expected == rival.extract_links(tree, "https://h.example/a/b")
 
 
 def test_cost_covers_the_whole_process_tree() -> None:
