@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 HTML = "<title>Söme</title><body>one<p>two<script>three</script>".encode()
 HTML += b"<style>" + b"four</style>".rjust(92 - len(HTML), b"!")  # two kilobytes in six files
-    100
-)
 
 
 @pytest.fixture
