@@ -12,7 +12,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, create_tag
+from selectolax.lexbor import (
+    LexborDocumentOptions,
+    LexborHTMLParser,
+    SelectolaxError,
+    create_tag,
+)
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
@@ -46,10 +51,12 @@ class HtmlContent:
 
 
 def read_html(source: bytes | str) -> HtmlContent:
-    """Return the content of the page `source`: text, or UTF-8 bytes, without NUL characters."""
-    # Scripting keeps the content of a head's `noscript` from ending the head; events would copy
-    # the selected option of a list, so that its text came twice.
-    tree = LexborHTMLParser(source, options=LexborDocumentOptions.WO_EVENTS, scripting=True)
+    """Return the content of the page `source`: text, or UTF-8 bytes, without NUL characters.
+
+    Raises:
+        MemoryError: there is not enough memory for its tree.
+    """
+    tree = _parse(source)
     title, base_reference = _read_head(tree)
     body = tree.body
     if body is None:  # a page of frames
@@ -67,6 +74,16 @@ def read_html(source: bytes | str) -> HtmlContent:
             base_reference = base_reference or node.attributes.get("href") or ""
     text = body.text(separator=" ", skip_empty=True).strip()
     return HtmlContent(title, text, _language(tree), references, base_reference)
+
+
+def _parse(source: bytes | str) -> LexborHTMLParser:
+    # Scripting keeps the content of a head's `noscript` from ending the head; events would copy
+    # the selected option of a list, so that its text came twice.
+    options = LexborDocumentOptions.WO_EVENTS
+    try:
+        return LexborHTMLParser(source, options=options, scripting=True)
+    except SelectolaxError as error:
+        raise MemoryError(str(error)) from None  # no page is invalid: this is all it can mean
 
 
 def _read_head(tree: LexborHTMLParser) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sealedbeam.pipeline.config import (
     FORMAT_VERSION,
+    LIMITS,
     JobConfig,
     canonical_json,
     configuration_hash,
@@ -43,6 +44,8 @@ class JobContext:
         channel: what makes the job's channel.
         scenario: the fault plan as JSON text, empty in production.
         keep_runs: whether the run files stay after the manifest.
+        expect: paths of lists of what the inputs should hold.
+        listing_sha256: of the bytes of those lists, empty without any.
     """
 
     output: str
@@ -51,6 +54,8 @@ class JobContext:
     channel: ChannelReference
     scenario: str = ""
     keep_runs: bool = False
+    expect: tuple[str, ...] = ()
+    listing_sha256: str = ""
 
     @cached_property
     def configuration(self) -> dict[str, Any]:
@@ -59,8 +64,9 @@ class JobContext:
             "format_version": FORMAT_VERSION,
             "unicode_version": unicodedata.unidata_version,
             "inputs": [[file.size, file.crc32c] for file in self.inputs],
-            "options": self.config.model_dump(mode="json"),
+            "options": self.config.model_dump(mode="json", exclude=set(LIMITS)),
             "scenario": hashlib.sha256(self.scenario.encode()).hexdigest(),
+            **({"listing": self.listing_sha256} if self.expect else {}),
         }
 
     @cached_property
@@ -133,6 +139,8 @@ class JobContext:
                 "channel": asdict(self.channel),
                 "scenario": self.scenario,
                 "keep_runs": self.keep_runs,
+                "expect": list(self.expect),
+                "listing_sha256": self.listing_sha256,
             }
         )
 
@@ -147,4 +155,6 @@ class JobContext:
             ChannelReference(**value["channel"]),
             value["scenario"],
             value["keep_runs"],
+            tuple(value["expect"]),
+            value["listing_sha256"],
         )

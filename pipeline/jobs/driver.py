@@ -11,46 +11,26 @@ from __future__ import annotations
 import json
 import os
 import selectors
-import socket
-import subprocess
-import sys
+import time
 from collections import deque
-from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from sealedbeam.pipeline.errors import SealedBeamError
+
+from .child import Child, start_child
+from .supervision import DEADLINE, DEATHS_MAX, START_SECONDS, Supervision, allowed_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from .context import JobContext
+    from .supervision import Death
     from .tasks import Task
 
-DEATHS_MAX = 3
-"""A task that was in the hands of this many workers when they died ends the job."""
 _READ_BYTES = 1 << 16
-_STANDARD_ERROR = 2  # the descriptor: a notebook's sys.stderr has none
-_STANDARD_ERROR = 2  # the descriptor: a notebook's sys.stderr has none
-# One worker fills one core; NumPy's linear algebra, which nothing here uses, would start threads.
-# Arrow's own allocator gives memory back and takes it again; the worker's malloc keeps it.
-_WORKER_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
-
-
-@dataclass(slots=True)
-class _Worker:
-    """A child process, its pipes, and the task that it holds."""
-
-    number: int
-    process: subprocess.Popen[bytes]
-    greeting: socket.socket
-    tasks_fd: int
-    events_fd: int
-    held: Task | None = None
-    buffered: bytes = b""
-    idle: bool = False
-    started: bool = False
+_GLANCES = 4  # looks at each worker in the time that it has for one record
+_GLANCE_SECONDS_MAX = 1.0
 
 
 class Workers:
@@ -61,10 +41,12 @@ class Workers:
         self._greeting: tuple[bytes, list[int]] | None = None
         self._listen: Callable[[dict[str, Any]], None] = lambda _: None
         self._selector = selectors.DefaultSelector()
-        self._workers: list[_Worker] = []
+        self._workers: list[Child] = []
         self._started = 0
         self._stillborn = 0
-        self._deaths: dict[str, int] = {}
+        self._supervision = Supervision()
+        self._record_seconds = 0.0
+        self._looked_seconds = 0.0
         self._queue: deque[Task] = deque()
 
     def __enter__(self) -> Self:
@@ -97,8 +79,9 @@ class Workers:
         """
         self._listen = listen
         self._greeting = context.to_json().encode(), [] if lock is None else [lock]
+        self._record_seconds = context.config.record_seconds
         for worker in self._workers:
-            self._greet(worker)
+            worker.greet(*self._greeting)
 
     def run(self, tasks: Sequence[Task]) -> None:
         """Do all `tasks`; return when each has committed.
@@ -106,53 +89,32 @@ class Workers:
         Raises:
             SealedBeamError: a task failed, or kept killing its workers.
         """
-        self._queue.extend(tasks)
+        glance_seconds = min(_GLANCE_SECONDS_MAX, self._record_seconds / _GLANCES)
+        self._looked_seconds = time.monotonic()
+        self._queue.extend(map(self._supervision.instruct, tasks))
         while self._queue or any(worker.held is not None for worker in self._workers):
             for worker in list(self._workers):
                 if worker.idle and self._queue:
                     self._hand_out(worker)
-            for key, _ in self._selector.select():
+            for key, _ in self._selector.select(glance_seconds):
                 self._hear(key.data)
+            self._look()
 
     def _start(self) -> None:
-        ours, theirs = socket.socketpair()
-        tasks_read, tasks_write = os.pipe()
-        events_read, events_write = os.pipe()
-        inherited = (theirs.fileno(), tasks_read, events_write)
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-m", "sealedbeam.pipeline.jobs.worker", *map(str, inherited)],
-            stdin=subprocess.DEVNULL,
-            stdout=_STANDARD_ERROR,
-            pass_fds=inherited,
-            env=os.environ | _WORKER_ENVIRONMENT,
-        )
-        theirs.close()
-        os.close(tasks_read)
-        os.close(events_write)
         self._started += 1
-        worker = _Worker(self._started, process, ours, tasks_write, events_read)
+        worker = start_child(self._started)
         self._workers.append(worker)
-        self._selector.register(events_read, selectors.EVENT_READ, worker)
+        self._selector.register(worker.events_fd, selectors.EVENT_READ, worker)
         if self._greeting is not None:
-            self._greet(worker)
+            worker.greet(*self._greeting)
 
-    def _greet(self, worker: _Worker) -> None:
-        """Send a worker its job and the lock; one that died is noticed by its events' end."""
-        assert self._greeting is not None, "begin() comes first"
-        context, lock = self._greeting
-        with suppress(ConnectionError), worker.greeting:
-            socket.send_fds(worker.greeting, [b"\n"], lock)
-            worker.greeting.sendall(context)
-
-    def _hand_out(self, worker: _Worker) -> None:
-        worker.held = self._queue.popleft()
-        worker.idle = False
+    def _hand_out(self, worker: Child) -> None:
         try:
-            _write_all(worker.tasks_fd, worker.held.to_json().encode() + b"\n")
+            worker.give(self._queue.popleft())
         except BrokenPipeError:
             self._lose(worker)
 
-    def _hear(self, worker: _Worker) -> None:
+    def _hear(self, worker: Child) -> None:
         data = os.read(worker.events_fd, _READ_BYTES)
         if not data:
             self._lose(worker)
@@ -161,7 +123,7 @@ class Workers:
         for line in lines:
             self._note(worker, json.loads(line))
 
-    def _note(self, worker: _Worker, event: dict[str, Any]) -> None:
+    def _note(self, worker: Child, event: dict[str, Any]) -> None:
         if "failed" in event:
             error = SealedBeamError(event["message"])
             error.exit_code = event["exit_code"]
@@ -173,39 +135,58 @@ class Workers:
         worker.held = None
         self._listen({**event, "worker": worker.number})
 
-    def _lose(self, worker: _Worker) -> None:
+    def _look(self) -> None:
+        """End the workers that have not got on for longer than they may."""
+        now = time.monotonic()
+        since, self._looked_seconds = now - self._looked_seconds, now
+        for worker in list(self._workers):
+            waited_for = worker.held is not None or (self._queue and not worker.started)
+            note = worker.note
+            stood = worker.clock.look(note, since) if waited_for else 0.0
+            limit = allowed_seconds(note.stage, self._record_seconds)
+            if stood > (limit if worker.started else START_SECONDS):
+                worker.condemned = DEADLINE
+                self._lose(worker)
+
+    def _lose(self, worker: Child) -> None:
         """Bury a dead worker, put its task back first in line, and start another."""
-        task = worker.held
-        code = self._bury(worker)
-        self._listen({"lost_worker": worker.number, "exit": code, "task": task and task.name})
+        task, death = worker.held, self._bury(worker)
         self._stillborn += not worker.started
+        again = None
+        try:
+            if task is not None:
+                again = self._supervision.judge(task, death)
+        finally:
+            self._listen(_describe(worker, death, again))
         if self._stillborn >= DEATHS_MAX:
             raise SealedBeamError(
                 f"{DEATHS_MAX} workers died one after the other before they could begin "
-                f"(last exit {code}); what they wrote to standard error tells why"
+                f"(last exit {death.code}); what they wrote to standard error tells why"
             )
-        if task is not None:
-            self._deaths[task.name] = self._deaths.get(task.name, 0) + 1
-            if self._deaths[task.name] >= DEATHS_MAX:
-                raise SealedBeamError(
-                    f"{task.name} killed its worker {DEATHS_MAX} times (last exit {code}); "
-                    "look for a signal or for memory in the system's log"
-                )
-            self._queue.appendleft(task)
+        if again is not None:
+            self._queue.appendleft(again)
         self._start()
 
-    def _bury(self, worker: _Worker) -> int:
-        """Kill a worker and wait until it is really gone; return its exit code."""
+    def _bury(self, worker: Child) -> Death:
         self._selector.unregister(worker.events_fd)
-        worker.process.kill()
-        code = worker.process.wait()
-        worker.greeting.close()
-        os.close(worker.tasks_fd)
-        os.close(worker.events_fd)
         self._workers.remove(worker)
-        return code
+        return worker.bury()
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]
+def _describe(worker: Child, death: Death, again: Task | None) -> dict[str, Any]:
+    """Return the event of a worker's death: what it was doing, and what that means for its task."""
+    task = worker.held
+    event: dict[str, Any] = {
+        "lost_worker": worker.number,
+        "exit": death.code,
+        "task": task and task.name,
+        "reason": death.cause,
+        "stage": death.note.stage.name.lower(),
+    }
+    if task is not None and task.part is not None and death.names_record:
+        event |= {"source": task.part.source, "offset": death.note.offset}
+    if task is not None and again is not None:
+        known = len(task.skips)
+        event |= {"set_aside": [list(skip) for skip in again.skips[known:]]}
+        event |= {"careful": again.careful}
+    return event

@@ -18,7 +18,7 @@ from sealedbeam.pipeline.integrity.lineage import Origin
 from sealedbeam.pipeline.parquet import read_checked
 
 from .derive import derive_body_digest
-from .entry import Entry, entry_path
+from .entry import INPUTS, Entry, entry_path, inputs_digest
 from .files import commit_file, commit_task, is_stored
 from .quarantine import Quarantine
 from .runs import RunReader
@@ -31,29 +31,40 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .context import JobContext
+    from .recorder import Recorder
 
 TASK = "duplicates"
 PATH = "duplicates.parquet"
 
 
-def run_duplicates_task(context: JobContext, parts: Sequence[Entry]) -> Entry:
-    """Return the committed entry of the duplicates task; `parts` are all map entries, in order."""
+def run_duplicates_task(context: JobContext, parts: Sequence[Entry], recorder: Recorder) -> Entry:
+    """Return the committed entry of the duplicates task.
+
+    `parts` are all map entries, in order; `recorder` is told of each step.
+    """
+    inputs = inputs_digest(parts)
     committed = context.committed(TASK)
-    if committed is not None:
+    if committed is not None and committed.details == {INPUTS: inputs}:
         return committed
-    entry = Entry(TASK, context.configuration_hash)
+    entry = Entry(TASK, context.configuration_hash, details={INPUTS: inputs})
     transit = context.transit_source.begin(TASK)
     quarantine = Quarantine(TASK, context.paths)
     reader = RunReader(context, transit, entry, quarantine)
     duplicates: list[Duplicate] = []
+
+    def body_digest(candidate: Candidate) -> bytes | None:
+        recorder.tick()
+        return _body_digest(context, candidate)
+
     for shard in range(context.shards):
         candidates = []
         for _, _, accepted in reader.read(parts, DIGESTS, shard):
+            recorder.tick()
             try:
                 candidates += decode_candidates(accepted.payload)
             except ValueError:
                 reader.set_undecodable_aside(accepted)
-        duplicates += find_duplicates(candidates, lambda found: _body_digest(context, found))
+        duplicates += find_duplicates(candidates, body_digest)
     entry.count("documents", "duplicate", len(duplicates))
     entry.count("documents", "tokens_duplicate", sum(found.length for found in duplicates))
     data = encode_duplicates(sorted(duplicates))

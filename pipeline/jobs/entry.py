@@ -15,13 +15,15 @@ from sealedbeam.pipeline.config import canonical_json
 from sealedbeam.pipeline.errors import IntegrityError
 from sealedbeam.pipeline.integrity.checksum import crc32c
 from sealedbeam.pipeline.integrity.ledger import HopAccount
-from sealedbeam.pipeline.manifest import Extent, FileEntry, format_crc32c
+from sealedbeam.pipeline.manifest import FileEntry, decode_file_entry, format_crc32c
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 FORMAT = "sealedbeam-ledger"
 VERSION = 1
+INPUTS = "inputs"  # in the details of a task that reads what others committed: `inputs_digest`
+_RUN_TYPES = (str, int, int, str, int, int, int, str, int)
 
 Counts = dict[str, dict[str, int]]
 """Named groups of named counts; two of them are added group by group."""
@@ -56,7 +58,7 @@ class Entry:
         counts: quantities that reconciliation and summary need.
         files: every file that the task committed, runs included.
         runs: the directory of its run files (map tasks only).
-        details: what later tasks must know (a part's range and extent).
+        details: what later tasks must know (a part's range and extent), or what this one has read.
     """
 
     task: str
@@ -112,17 +114,21 @@ def decode_entry(data: bytes, name: str) -> Entry:
     """
     try:
         content = _proven(data)
-        return Entry(
-            task=content["task"],
-            configuration_hash=content["configuration_hash"],
+        entry = Entry(
+            task=_text(content["task"]),
+            configuration_hash=_text(content["configuration_hash"]),
             hops={hop: HopAccount.from_json(value) for hop, value in content["hops"].items()},
-            counts=content["counts"],
-            files=[_file_entry(value) for value in content["files"]],
-            runs=[RunEntry(*value) for value in content["runs"]],
-            details=content["details"],
+            counts=_counts(content["counts"]),
+            files=[decode_file_entry(value) for value in content["files"]],
+            runs=[_run_entry(value) for value in content["runs"]],
+            details=dict(content["details"]),
         )
+        fault = "" if encode_entry(entry) == data else "it is not as an entry is written"
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise IntegrityError(f"ledger entry {name} is damaged: {error}") from None
+        fault = str(error) or type(error).__name__
+    if fault:
+        raise IntegrityError(f"ledger entry {name} is damaged: {fault}")
+    return entry
 
 
 def _proven(data: bytes) -> dict[str, Any]:
@@ -136,8 +142,31 @@ def _proven(data: bytes) -> dict[str, Any]:
     return content
 
 
-def _file_entry(value: Mapping[str, Any]) -> FileEntry:
-    return FileEntry(**(dict(value) | {"parts": tuple(Extent(**part) for part in value["parts"])}))
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not text")  # noqa: TRY004 - a wrong value, not a wrong call
+    return value
+
+
+def _counts(value: Mapping[str, Mapping[str, int]]) -> Counts:
+    if {type(number) for group in value.values() for number in group.values()} - {int}:
+        raise ValueError("a count is not a whole number")
+    return {group: dict(counts) for group, counts in value.items()}
+
+
+def _run_entry(value: Sequence[Any]) -> RunEntry:
+    if tuple(map(type, value)) != _RUN_TYPES:
+        raise ValueError("a run does not have the types of its fields")
+    return RunEntry(*value)
+
+
+def inputs_digest(entries: Iterable[Entry]) -> str:
+    """Return a digest of all files that tasks committed: what a task has read that needs them all.
+
+    A task's own entry keeps it, so that the task does not count as done once its inputs are others.
+    """
+    names = [f"{file.path} {file.crc32c}" for entry in entries for file in entry.files]
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
 
 def merge_counts(entries: Iterable[Counts]) -> Counts:

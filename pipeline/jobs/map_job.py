@@ -9,11 +9,10 @@ derived again and the stage repeated.
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
-from sealedbeam.pipeline.crawl.values import Container, Digest, WarcRecord
-from sealedbeam.pipeline.crawl.warc import PartReader
-from sealedbeam.pipeline.crawl.window import InflatedWindow
+from sealedbeam.pipeline.crawl.values import Region
 from sealedbeam.pipeline.errors import IntegrityError
 from sealedbeam.pipeline.index.parse import Rejected, parse_page
 from sealedbeam.pipeline.integrity.block import BLOCK_TARGET_BYTES, seal_record, write_block
@@ -22,21 +21,24 @@ from sealedbeam.pipeline.integrity.ladder import Casualty, carry
 from sealedbeam.pipeline.integrity.lineage import Origin
 from sealedbeam.pipeline.records import Page
 
+from .arrival import Arrival
 from .derive import derive_documents, derive_pages
 from .entry import Entry, RunEntry
 from .files import commit_file, commit_task
 from .plan import Part
-from .quarantine import RAW_BYTES_MAX, Quarantine
+from .poison import EXCEEDS_MEMORY, RAISES, Skip, SkipList
+from .quarantine import Quarantine
+from .reading import RecordedReader, Unread
+from .recorder import Recorder, Stage
 from .segment import Run, Segment, SegmentFiles, StoredDocument, build_segment, run_name
 from .store import content_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sealedbeam.pipeline.crawl.values import Region
+    from sealedbeam.pipeline.index.parse import Parsed
     from sealedbeam.pipeline.integrity.channel import Transit
     from sealedbeam.pipeline.integrity.ladder import Accepted, Carried, Derive
-    from sealedbeam.pipeline.records import Document
 
     from .context import JobContext
 
@@ -44,22 +46,41 @@ PAGES = "pages"
 DOCUMENTS = "documents"
 RUNS = "runs"
 UNDECODABLE = "undecodable_payload"
-DIGEST_BAD = "digest_bad"
-UNKNOWN_TYPE = "unknown_record_type"
-# WARC 1.1, section 6
-RECORD_TYPES = frozenset(("warcinfo", "response", "resource", "request", "metadata", "revisit")) | {
-    "conversion",
-    "continuation",
-}
 CHANGED_IN_USE = "changed_in_use"
+_PARSES_MAX = 2
 
 
-def run_map_task(context: JobContext, part: Part) -> Entry:
-    """Return the committed entry of `part`, doing the work if that has not happened yet."""
-    committed = context.committed(part.task)
-    if committed is not None and committed.details["start"] == [part.start, part.exact_start]:
+def run_map_task(
+    context: JobContext, part: Part, skips: Sequence[Skip], *, careful: bool, recorder: Recorder
+) -> Entry:
+    """Return the committed entry of `part`, doing the work if that has not happened yet.
+
+    Args:
+        context: the job.
+        part: what to read.
+        skips: the records to do without.
+        careful: whether to do batch work on each document alone before.
+        recorder: told what is in hand.
+    """
+    committed = committed_part(context, part)
+    if committed is not None:
         return committed
-    return _MapTask(context, part, context.transit_source.begin(part.task)).run()
+    transit = context.transit_source.begin(part.task)
+    return _MapTask(context, part, transit, skips, careful=careful, recorder=recorder).run()
+
+
+def committed_part(context: JobContext, part: Part) -> Entry | None:
+    """Return the entry that stands for `part`, None when it must be done.
+
+    A part that was done again from an exact start stands for the part as it was planned too: an
+    attempt that began earlier and ends later must not take that back.
+    """
+    committed = context.committed(part.task)
+    if committed is None:
+        return None
+    start, exact_start = committed.details["start"]
+    same = (start, exact_start) == (part.start, part.exact_start)
+    return committed if same or (exact_start and not part.exact_start) else None
 
 
 def derive_runs(context: JobContext, entry: Entry) -> dict[bytes, bytes]:
@@ -68,7 +89,9 @@ def derive_runs(context: JobContext, entry: Entry) -> dict[bytes, bytes]:
     number = int(entry.task.removeprefix("part-"))
     part = Part(number, details["source"], start, details["stop"], exact_start=exact_start)
     transit = PerfectChannel().begin(entry.task)
-    return _MapTask(context, part, transit, frozenset(details["lost"])).run_again()
+    skips, lost = details["skipped"], frozenset(details["lost"])
+    # Nothing is noted: what happens to the task in hand is not the fault of another one's records.
+    return _MapTask(context, part, transit, skips, lost, recorder=Recorder()).run_again()
 
 
 class _MapTask:
@@ -79,21 +102,27 @@ class _MapTask:
         context: JobContext,
         part: Part,
         transit: Transit,
+        skips: Sequence[Skip],
         lost: frozenset[int] = frozenset(),
+        *,
+        careful: bool = False,
+        recorder: Recorder,
     ) -> None:
         self._context = context
         self._part = part
         self._input = context.inputs[part.source]
         self._transit = transit
+        self._skips = SkipList(skips)
         self._lost = set(lost)
+        self._careful = careful
+        self._recorder = recorder
         self._again: dict[bytes, bytes] | None = None
         self._entry = Entry(part.task, context.configuration_hash)
         self._quarantine = Quarantine(part.task, context.paths)
-        self._inflated: InflatedWindow | None = None
+        self._arrival = Arrival(context, part, self._entry, self._quarantine)
         self._segment = Segment()
         self._segments = 0
         self._blocks = 0
-        self._ordinal = 0
 
     def run_again(self) -> dict[bytes, bytes]:
         """Do the task in memory alone; return its runs."""
@@ -116,31 +145,28 @@ class _MapTask:
             "first": first,
             "end": end,
             "lost": sorted(self._lost),
+            "skipped": self._skips.met(),
         }
-        commit_task(context.store, self._entry, self._quarantine, self._transit)
-        return self._entry
+        committed = committed_part(context, part)  # by another attempt, meanwhile
+        if committed is None:
+            commit_task(context.store, self._entry, self._quarantine, self._transit)
+        return committed or self._entry
 
     # Reading.
 
     def _read(self) -> tuple[int | None, int]:
         """Read the part and pass its pages on in blocks; return its extent."""
-        part = self._part
-        if part.start >= part.stop:
-            return None, part.start
-        reader = PartReader(
-            self._context.source(part.source),
-            self._input.container,
-            part.start,
-            part.stop,
-            exact_start=part.exact_start,
-        )
+        reader = RecordedReader(self._context, self._part, self._skips, self._recorder)
         batch: list[tuple[bytes, bytes]] = []
         size = 0
         for item in reader:
-            if not isinstance(item, WarcRecord):
-                self._set_region_aside(item)
+            if isinstance(item, Unread):
+                self._arrival.set_unread_aside(item)
                 continue
-            record = self._admit(item)
+            if isinstance(item, Region):
+                self._arrival.set_region_aside(item)
+                continue
+            record = self._arrival.admit(item)
             if record is not None:
                 batch.append(record)
                 size += len(record[1])
@@ -149,52 +175,7 @@ class _MapTask:
                     batch, size = [], 0
         if batch:
             self._pass_pages(batch)
-        extent = reader.extent
-        assert extent is not None, "a reader that is exhausted knows its extent"
-        return extent.first, extent.end
-
-    def _admit(self, record: WarcRecord) -> tuple[bytes, bytes] | None:
-        """Count a record; return it to be sealed if it is a page whose digest does not fail."""
-        entry, page = self._entry, record.page
-        entry.count("records", record.warc_type)
-        entry.count("inputs", f"digest_{record.digest}")
-        if page is not None:
-            entry.count("pages", "read")
-        if record.warc_type not in RECORD_TYPES:
-            # A flipped bit may have made it of a page: only its type says that it is none.
-            entry.count("inputs", "damaged_regions")
-            self._set_range_aside(record.offset, record.length, UNKNOWN_TYPE)
-            return None
-        if record.digest is Digest.BAD:
-            if page is not None:
-                entry.count("pages", "quarantined")
-                entry.count("pages", "arrived_damaged")
-            self._set_range_aside(record.offset, record.length, DIGEST_BAD)
-            return None
-        if page is None:
-            return None
-        part, source = self._part.number, self._part.source
-        origin = Origin(part, self._ordinal, source, record.offset, record.length)
-        self._ordinal += 1
-        return origin.encode(), page.to_payload()
-
-    def _set_region_aside(self, region: Region) -> None:
-        self._entry.count("inputs", "damaged_regions")
-        self._entry.count("inputs", "damaged_bytes", region.length)
-        self._set_range_aside(region.offset, region.length, region.reason)
-
-    def _set_range_aside(self, offset: int, length: int, reason: str) -> None:
-        raw = self._raw(offset, min(length, RAW_BYTES_MAX))
-        self._quarantine.add_range(self._part.source, offset, length, reason, raw)
-
-    def _raw(self, offset: int, length: int) -> bytes:
-        """Return bytes of the input as the reader counts them; offsets only ascend."""
-        source = self._context.source(self._part.source)
-        if self._input.container is not Container.GZIP_WHOLE:
-            return source.read(offset, length)
-        self._inflated = self._inflated or InflatedWindow(source)  # one more pass, if need be
-        data, index = self._inflated.at(offset, length)
-        return bytes(data[index : index + length])
+        return reader.extent.first, reader.extent.end
 
     # Parsing.
 
@@ -223,6 +204,7 @@ class _MapTask:
             self._flush()
 
     def _cross(self, hop: str, records: list[tuple[bytes, bytes]], derive: Derive) -> Carried:
+        self._recorder.tick()
         policy = self._context.policy
         block_id = f"{self._part.task}/{hop}/{self._blocks:06d}".encode()
         self._blocks += 1
@@ -252,18 +234,42 @@ class _MapTask:
     def _parse(self, accepted: Accepted, documents: list[tuple[bytes, bytes]]) -> None:
         """Parse one page; append the document's record, or count why there is none."""
         try:
-            result = parse_page(Page.from_payload(accepted.payload))
+            page = Page.from_payload(accepted.payload)
         except ValueError:
             self._set_undecodable_aside(accepted, PAGES)
+            return
+        origin = Origin.decode(accepted.identity)
+        result = self._parse_within_limits(page, origin)
+        if isinstance(result, Skip):
+            self._entry.count("pages", "quarantined")
+            self._arrival.set_poison_aside(origin.length, result)
             return
         if not self._proven_again(accepted):
             result = self._parse_again(accepted)
         if isinstance(result, Rejected):
             self._entry.count("rejected", result.reason)
         else:
-            documents.append((accepted.identity, result.to_payload()))
+            for cut in result.cuts:
+                self._entry.count("documents", f"cut_{cut}")
+            documents.append((accepted.identity, result.document.to_payload()))
 
-    def _parse_again(self, accepted: Accepted) -> Document | Rejected:
+    def _parse_within_limits(self, page: Page, origin: Origin) -> Parsed | Rejected | Skip:
+        skip = self._skips.before_parsing(origin.offset)
+        if skip is not None:
+            return skip
+        self._recorder.begin(Stage.PARSE, origin.offset, origin.length)
+        reason = ""
+        for _ in range(_PARSES_MAX):
+            try:
+                return parse_page(page)
+            except MemoryError:
+                reason = EXCEEDS_MEMORY
+            except Exception as error:  # noqa: BLE001 - one page must not end the job of all others
+                reason = f"{RAISES}{type(error).__name__}"
+            gc.collect()  # with the failed attempt's frames gone
+        return self._skips.add(Skip(origin.offset, "parse", reason, _PARSES_MAX))
+
+    def _parse_again(self, accepted: Accepted) -> Parsed | Rejected:
         """Parse a page anew whose bytes changed while they were parsed."""
         self._entry.count("operations", CHANGED_IN_USE)
         for identity, payload in derive_pages(self._context, [accepted.identity]):
@@ -298,7 +304,10 @@ class _MapTask:
 
     def _flush(self) -> None:
         """Turn the segment into files, and prove its documents once more before they go."""
+        if self._careful:
+            self._try_each_alone()
         for _ in range(self._context.policy.max_attempts):
+            self._recorder.tick()
             documents = self._segment.documents
             files = build_segment(documents, self._context.paths, self._context.shards)
             changed = [
@@ -319,6 +328,13 @@ class _MapTask:
         self._segment = Segment()
         self._segments += 1
 
+    def _try_each_alone(self) -> None:
+        """Do the work of the segment with one document at a time: the recorder names each."""
+        for document in self._segment.documents:
+            _, _, _, offset, length = document.origin
+            self._recorder.begin(Stage.SEGMENT, offset, length)
+            build_segment([document], self._context.paths, self._context.shards)
+
     def _replace(self, changed: Sequence[StoredDocument]) -> None:
         identities = [document.accepted.identity for document in changed]
         self._entry.count("operations", CHANGED_IN_USE, len(changed))
@@ -338,6 +354,7 @@ class _MapTask:
         ]
 
     def _write(self, files: SegmentFiles) -> None:
+        self._recorder.tick()
         store, entry, task = self._context.store, self._entry, self._part.task
         documents = self._segment.documents
         entry.count("documents", "parsed", len(documents))

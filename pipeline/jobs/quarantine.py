@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from sealedbeam.pipeline.integrity.lineage import Origin
     from sealedbeam.pipeline.manifest import FileEntry
 
+    from .poison import Skip
+
 RAW_BYTES_MAX = 16 << 20
 """Longer records keep their first bytes only; `raw_length` tells the whole length."""
 
@@ -52,14 +54,15 @@ class Quarantined:
 
     Attributes:
         task: the task that met it.
-        stage: the hop where it was dropped, or "input" for what was damaged on arrival.
+        stage: the hop where it was dropped, "input" for what was damaged on arrival, or what was
+            being done with it when it did harm: "read", "search", "parse", "segment".
         reason: why, in the vocabulary of the stage.
         source_file: the input that it comes from, empty for what a later task made.
         source_offset: byte offset there.
         source_length: length in bytes there.
         identity: the record's identity in hexadecimal, or a name.
         cluster: where it was when it was damaged.
-        attempts: how often it was delivered.
+        attempts: how often it was delivered, or tried.
         raw_length: length of its bytes.
         raw: its bytes as they arrived.
     """
@@ -88,11 +91,19 @@ class Quarantine:
 
     def add_range(self, source: int, offset: int, length: int, reason: str, raw: bytes) -> None:
         """Set aside a range of an input that arrived damaged."""
-        path = self._paths[source]
+        self._add(INPUT_STAGE, reason, (source, offset, length), 1, raw)
+
+    def add_poison(self, source: int, length: int, skip: Skip, raw: bytes) -> None:
+        """Set aside a record of an input that cannot be worked on."""
+        self._add(skip.stage, skip.reason, (source, skip.offset, length), skip.attempts, raw)
+
+    def _add(
+        self, stage: str, reason: str, extent: tuple[int, int, int], attempts: int, raw: bytes
+    ) -> None:
+        source, offset, length = extent
+        place = self._paths[source], offset, length
         self.rows.append(
-            Quarantined(
-                self._task, INPUT_STAGE, reason, path, offset, length, "", "", 1, length, raw
-            )
+            Quarantined(self._task, stage, reason, *place, "", "", attempts, length, raw)
         )
 
     def add_record(self, hop: str, casualty: Casualty, origin: Origin | None) -> None:

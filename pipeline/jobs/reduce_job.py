@@ -19,18 +19,20 @@ from sealedbeam.pipeline.integrity.block import write_block
 from sealedbeam.pipeline.integrity.ladder import carry
 
 from .duplicates_job import read_duplicates
-from .entry import Entry
+from .entry import INPUTS, Entry, inputs_digest
 from .files import commit_file, commit_task
 from .quarantine import Quarantine
+from .recorder import Recorder
 from .runs import RunReader
 from .segment import POSTINGS
 from .store import content_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
     from sealedbeam.pipeline.index.invert import Inverted
+    from sealedbeam.pipeline.index.merge import PostingRange
     from sealedbeam.pipeline.index.shards import ShardTotals
     from sealedbeam.pipeline.integrity.channel import Transit
     from sealedbeam.pipeline.integrity.ladder import Accepted
@@ -47,7 +49,11 @@ def shard_task(shard: int) -> str:
 
 
 def run_reduce_task(
-    context: JobContext, shard: int, parts: Sequence[Entry], duplicates: Entry
+    context: JobContext,
+    shard: int,
+    parts: Sequence[Entry],
+    duplicates: Entry,
+    recorder: Recorder | None = None,
 ) -> Entry:
     """Return the committed entry of a shard, doing the work if that has not happened yet.
 
@@ -56,11 +62,14 @@ def run_reduce_task(
         shard: number of the shard.
         parts: the entries of all map tasks, in order.
         duplicates: the entry of the duplicates task.
+        recorder: told of each step.
     """
+    inputs = inputs_digest([*parts, duplicates])
     committed = context.committed(shard_task(shard))
-    if committed is not None:
+    if committed is not None and committed.details == {INPUTS: inputs}:
         return committed
-    return _ReduceTask(context, shard).run(parts, read_duplicates(context, duplicates))
+    task = _ReduceTask(context, shard, inputs, recorder or Recorder())
+    return task.run(parts, read_duplicates(context, duplicates))
 
 
 @dataclass(slots=True)
@@ -72,12 +81,13 @@ class _Input:
 
 
 class _ReduceTask:
-    def __init__(self, context: JobContext, shard: int) -> None:
+    def __init__(self, context: JobContext, shard: int, inputs: str, recorder: Recorder) -> None:
         self._context = context
+        self._recorder = recorder
         self._shard = shard
         self._task = shard_task(shard)
         self._transit: Transit = context.transit_source.begin(self._task)
-        self._entry = Entry(self._task, context.configuration_hash)
+        self._entry = Entry(self._task, context.configuration_hash, details={INPUTS: inputs})
         self._quarantine = Quarantine(self._task, context.paths)
 
     def run(self, parts: Sequence[Entry], duplicates: NDArray[np.int64]) -> Entry:
@@ -110,7 +120,7 @@ class _ReduceTask:
         ranges = (found for found in merge_runs(source.runs, duplicates) if len(found.terms))
         kept = (found for number, found in enumerate(ranges) if number not in left_out)
         sink = io.BytesIO()
-        totals = write_shard(kept, sink)
+        totals = write_shard(self._ticking(kept), sink)
         sealed = self._context.policy.protection.seals
         if sealed and not all(accepted.still_intact() for accepted in source.accepted):
             raise IntegrityError(
@@ -119,10 +129,17 @@ class _ReduceTask:
             )
         return sink.getbuffer(), totals
 
+    def _ticking(self, ranges: Iterable[PostingRange]) -> Iterator[PostingRange]:
+        """Tell the recorder of each range."""
+        for found in ranges:
+            self._recorder.tick()
+            yield found
+
     def _read_runs(self, parts: Sequence[Entry], duplicates: NDArray[np.int64]) -> _Input:
         reader = RunReader(self._context, self._transit, self._entry, self._quarantine)
         source = _Input([], [])
         for part, run, accepted in reader.read(parts, POSTINGS, self._shard):
+            self._recorder.tick()
             try:
                 inverted = decode_run(accepted.payload)
             except ValueError:
@@ -143,6 +160,7 @@ class _ReduceTask:
             self._entry.count("shards", "tokens_duplicate", int(run.tfs[of_duplicates].sum()))
 
     def _commit_shard(self, data: memoryview) -> FileEntry:
+        self._recorder.tick()
         path = content_name(SHARDS, self._task, "parquet", data)
         return commit_file(self._context.store, self._entry, path, data)
 

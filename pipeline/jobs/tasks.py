@@ -13,7 +13,10 @@ from .duplicates_job import TASK as DUPLICATES
 from .duplicates_job import run_duplicates_task
 from .map_job import run_map_task
 from .plan import Part
+from .poison import Skip
+from .recorder import Recorder
 from .reduce_job import run_reduce_task, shard_task
+from .store import storage_error
 
 if TYPE_CHECKING:
     from .context import JobContext
@@ -24,13 +27,16 @@ if TYPE_CHECKING:
 class Task:
     """One of: a part to map, the duplicates (needs `parts`), a shard to reduce (needs `parts`).
 
-    `parts` is how many map tasks the job has: a later task reads all their entries.
+    `parts` is how many map tasks the job has: a later task reads all their entries. `skips` are the
+    records that the part must do without; a `careful` task looks for another one (see supervision).
     """
 
     name: str
     part: Part | None = None
     shard: int | None = None
     parts: int = 0
+    skips: tuple[Skip, ...] = ()
+    careful: bool = False
 
     def to_json(self) -> str:
         """Return the task as one line of JSON."""
@@ -41,7 +47,8 @@ class Task:
         """Return the task that `to_json` wrote."""
         value = json.loads(text)
         part = None if value["part"] is None else Part(**value["part"])
-        return cls(value["name"], part, value["shard"], value["parts"])
+        skips = tuple(Skip(*skip) for skip in value["skips"])
+        return cls(**(value | {"part": part, "skips": skips}))
 
 
 def map_task(part: Part) -> Task:
@@ -59,25 +66,31 @@ def reduce_tasks(shards: int, parts: int) -> list[Task]:
     return [Task(shard_task(shard), shard=shard, parts=parts) for shard in range(shards)]
 
 
-def execute(context: JobContext, task: Task) -> Entry:
+def execute(context: JobContext, task: Task, recorder: Recorder | None = None) -> Entry:
     """Do `task`, or find it done, and return its entry.
+
+    Args:
+        context: the job.
+        task: what to do.
+        recorder: told what is in hand, by default nobody.
 
     Raises:
         SealedBeamError: the job cannot go on; the message is for the user.
     """
     try:
-        return _execute(context, task)
+        return _execute(context, task, recorder or Recorder())
     except OSError as error:
-        raise SealedBeamError(f"{task.name}: {error}") from error
+        raise SealedBeamError(f"{task.name}: {storage_error(error)}") from error
 
 
-def _execute(context: JobContext, task: Task) -> Entry:
+def _execute(context: JobContext, task: Task, recorder: Recorder) -> Entry:
     if task.part is not None:
-        return run_map_task(context, task.part)
+        return run_map_task(context, task.part, task.skips, careful=task.careful, recorder=recorder)
     parts = [required_entry(context, f"part-{number:05d}") for number in range(task.parts)]
     if task.shard is None:
-        return run_duplicates_task(context, parts)
-    return run_reduce_task(context, task.shard, parts, required_entry(context, DUPLICATES))
+        return run_duplicates_task(context, parts, recorder)
+    duplicates = required_entry(context, DUPLICATES)
+    return run_reduce_task(context, task.shard, parts, duplicates, recorder)
 
 
 def required_entry(context: JobContext, task: str) -> Entry:

@@ -17,8 +17,10 @@ from sealedbeam.pipeline.errors import SealedBeamError
 from .context import JobContext
 from .finish import SUMMARY, Observer, Unobserved
 from .prepare import claim, finished
+from .recorder import Recorder, map_file
 from .report import Reporter
 from .settle import finish_job, phases, planned_parts, stitch
+from .supervision import OUT_OF_MEMORY
 from .tasks import Task, execute, map_task
 
 if TYPE_CHECKING:
@@ -44,23 +46,33 @@ class TakeTasks(beam.DoFn):  # type: ignore[misc]  # Beam is untyped
 class DoTask(beam.DoFn):  # type: ignore[misc]  # Beam is untyped
     """Does tasks, given as JSON; yields the name of each when it has committed."""
 
-    def __init__(self, context: str, reporter: Reporter | None = None) -> None:
-        """Work for the job that `context` (JSON) describes."""
+    def __init__(
+        self, context: str, reporter: Reporter | None = None, recorder_fd: int | None = None
+    ) -> None:
+        """Work for the job that `context` (JSON) describes, under a driver if these are given."""
         self._context_json = context
         self._reporter = reporter or Reporter()
+        self._recorder_fd = recorder_fd
 
     def setup(self) -> None:
         """Open the job once for each worker."""
         self._context = JobContext.from_json(self._context_json)
+        descriptor = self._recorder_fd
+        self._recorder = Recorder(None if descriptor is None else map_file(descriptor))
 
     def process(self, element: str) -> Iterator[str]:
         """Do one task."""
         task = Task.from_json(element)
         try:
-            entry = execute(self._context, task)
+            entry = execute(self._context, task, self._recorder)
+        except MemoryError:
+            if self._recorder_fd is not None:
+                os._exit(OUT_OF_MEMORY)  # the driver sees what was in hand
+            raise
         except SealedBeamError as error:
             self._reporter.send(failed=task.name, message=str(error), exit_code=error.exit_code)
             raise
+        self._recorder.rest()
         self._reporter.send(done=task.name, **progress_of(entry.counts, entry.hops))
         yield task.name
 

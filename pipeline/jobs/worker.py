@@ -1,7 +1,8 @@
 """A worker process: one Beam job that lasts as long as the driver has tasks for it.
 
-Started by the driver as `python -m sealedbeam.pipeline.jobs.worker SOCKET_FD TASKS_FD EVENTS_FD`.
-The socket brings the job and the lock on its folder, once they are there; meanwhile Beam is loaded.
+Started by the driver as `python -m sealedbeam.pipeline.jobs.worker SOCKET_FD TASKS_FD EVENTS_FD
+RECORDER_FD`. The socket brings the job and the lock on its folder, once they are there; meanwhile
+Beam is loaded.
 The Beam job's source is the task pipe: a task is read, done and committed before the next one is
 asked for. The worker dies with the driver: by the kernel's parent-death signal where there is one,
 and at the end of the task pipe.
@@ -13,11 +14,13 @@ import ctypes
 import gc
 import logging
 import os
+import resource
 import shutil
 import signal
 import socket
 import sys
 import traceback
+from contextlib import suppress
 from importlib.abc import MetaPathFinder
 
 from sealedbeam.pipeline.errors import SealedBeamError
@@ -36,14 +39,14 @@ def main(arguments: list[str]) -> int:
     """Serve tasks until the task pipe ends."""
     # Before Beam, whose import warns of absent clouds; what a task raises is told below.
     logging.basicConfig(level=logging.CRITICAL)
-    socket_fd, tasks_fd, events_fd = map(int, arguments)
+    socket_fd, tasks_fd, events_fd, recorder_fd = map(int, arguments)
     sys.meta_path.insert(0, Absent("pandas"))
     _die_with_parent()
     _keep_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides what an interrupt means
     reporter = Reporter(events_fd)
     try:
-        serve(socket.socket(fileno=socket_fd), tasks_fd, reporter)
+        serve(socket.socket(fileno=socket_fd), tasks_fd, reporter, recorder_fd)
     except SealedBeamError:
         return 1  # the task has told the driver
     except Exception as error:  # noqa: BLE001 - whatever it was, the driver must learn of it
@@ -54,17 +57,19 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def serve(greeting: socket.socket, tasks_fd: int, reporter: Reporter) -> None:
+def serve(greeting: socket.socket, tasks_fd: int, reporter: Reporter, recorder_fd: int) -> None:
     """Do the tasks that come through a pipe, until it ends, as one Beam job in this process."""
     import apache_beam as beam  # noqa: PLC0415 - after the log level is set
     from apache_beam.runners.portability.fn_api_runner import FnApiRunner  # noqa: PLC0415
 
+    from .context import JobContext  # noqa: PLC0415
     from .transforms import DoTask, TakeTasks  # noqa: PLC0415
 
     gc.freeze()  # what was imported stays: no need to look through it for garbage
     context = receive_job(greeting)
     if not context:
         return
+    limit_memory(JobContext.from_json(context).config.worker_memory_bytes)
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
         # Beam makes a folder for each pipeline, which a worker that is killed could not remove.
         shutil.rmtree(pipeline.local_tempdir, ignore_errors=True)
@@ -72,7 +77,7 @@ def serve(greeting: socket.socket, tasks_fd: int, reporter: Reporter) -> None:
             pipeline
             | "Open" >> beam.Create([tasks_fd], reshuffle=False)
             | "Take" >> beam.ParDo(TakeTasks(reporter))
-            | "Do" >> beam.ParDo(DoTask(context, reporter))
+            | "Do" >> beam.ParDo(DoTask(context, reporter, recorder_fd))
         )
 
 
@@ -98,6 +103,15 @@ def receive_job(greeting: socket.socket) -> str:
         first, _lock, _, _ = socket.recv_fds(greeting, 1, 1)
         with greeting.makefile() as rest:
             return rest.read() if first else ""
+
+
+def limit_memory(limit_bytes: int) -> None:
+    """Let allocations fail that would take this process beyond `limit_bytes` of its own data.
+
+    Reserved addresses do not count, of which threads and allocators take gigabytes.
+    """
+    with suppress(ValueError, OSError):  # a lower limit was set from outside: that one holds
+        resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
 
 
 def _keep_memory() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sealedbeam.pipeline.errors import SealedBeamError
-from sealedbeam.pipeline.jobs.driver import DEATHS_MAX
+from sealedbeam.pipeline.jobs.supervision import DEATHS_MAX
 
 from tests.support.archives import build_archive
 from tests.support.flipping import DEATH, DOUBLE_FLIP, Rule

@@ -105,6 +105,7 @@ def test_part_keeps_the_start_that_it_was_given(tmp_path: Path) -> None:
     """A part that was done again from another start is not planned from its first one."""
     context = job(tmp_path / "index", part_bytes=10_000)
     entry = Entry("part-00001", context.configuration_hash, details={"start": [10_123, True]})
+    context.store.root.mkdir()
     context.store.write(entry_path("part-00001"), encode_entry(entry))
     tasks = [Task.from_json(text) for text in PlanParts().process(context.to_json())]
     starts = [(task.part.start, task.part.exact_start) for task in tasks if task.part is not None]
