@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic import ValidationError as Invalid
+from sealedbeam.pipeline.config import nearest, read_yaml, refuse_bool
 from sealedbeam.pipeline.errors import UsageError
+from sealedbeam.pipeline.text import one_line
 
 from .bitflips import Kind
 
@@ -50,19 +51,14 @@ _ALLOWED = {
 }
 
 
-def _refuse_bool(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError("a number is needed")  # noqa: TRY004 - pydantic collects ValueErrors
-    return value
-
-
 def _as_factors(value: Any) -> Any:
-    return dict.fromkeys(value, 1.0) if isinstance(value, list) else value
+    names = isinstance(value, list) and all(isinstance(name, str) for name in value)
+    return dict.fromkeys(value, 1.0) if names else value
 
 
 Whole = Annotated[int, Field(strict=True)]
-Rate = Annotated[float, BeforeValidator(_refuse_bool), Field(ge=0, le=RATE_MAX)]
-Factor = Annotated[float, BeforeValidator(_refuse_bool), Field(ge=0, le=FACTOR_MAX)]
+Rate = Annotated[float, BeforeValidator(refuse_bool), Field(ge=0, le=RATE_MAX)]
+Factor = Annotated[float, BeforeValidator(refuse_bool), Field(ge=0, le=FACTOR_MAX)]
 
 
 class _Model(BaseModel):
@@ -89,7 +85,7 @@ class FaultModel(_Model):
     kind: Kind
     per_mebibyte: Rate
     clusters: Annotated[
-        dict[str, Factor] | None, BeforeValidator(_as_factors), Field(min_length=1)
+        Annotated[dict[str, Factor], Field(min_length=1)] | None, BeforeValidator(_as_factors)
     ] = None
     hops: Annotated[tuple[Hop, ...], Field(min_length=1)] = ("pages", "documents", "runs", "shards")
 
@@ -120,10 +116,12 @@ def load_scenario(path: Path) -> Scenario:
     Raises:
         UsageError: the file cannot be read, or says something that is not allowed.
     """
-    try:
-        values = yaml.safe_load(path.read_bytes())
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read scenario {path}: {error}") from None
+    values = read_yaml(path, "scenario")
+    if isinstance(values, dict) and values and not set(_keys([])).intersection(map(str, values)):
+        raise UsageError(
+            one_line(f"{path} is no scenario, which has {_ALLOWED['']}; ")
+            + "give a configuration with --config"
+        )
     return parse_scenario(values, str(path))
 
 
@@ -142,7 +140,7 @@ def parse_scenario(values: Any, origin: str) -> Scenario:
     else:
         problems = list(_find_contradictions(scenario))
     if problems:
-        raise UsageError(f"{origin}: {'; '.join(dict.fromkeys(problems))}")
+        raise UsageError(f"{origin}: {one_line('; '.join(dict.fromkeys(problems)))}")
     return scenario
 
 
@@ -152,13 +150,21 @@ def _describe(location: tuple[int | str, ...], kind: str, value: Any) -> str:
     where = where.removeprefix(".") or "the scenario"
     names = [part for part in location if isinstance(part, str)]
     if kind == "extra_forbidden":
-        return f"{where} is not known; allowed: {_allowed(names[:-1])}"
+        near = nearest(names[-1], _keys(names[:-1]))
+        return f"{where} is not known; {near or f'allowed: {_allowed(names[:-1])}'}"
     if kind == "missing":
         return f"{where} is missing; allowed: {_allowed(names)}"
     shown = repr(value)
     if len(shown) > _INPUT_LENGTH_MAX:
         shown = f"{shown[:_INPUT_LENGTH_MAX]}..."
     return f"{where} is {shown}; allowed: {_allowed(names)}"
+
+
+def _keys(names: list[str]) -> list[str]:
+    """Return the keys that are allowed at a place."""
+    place = "".join(f"{name}." for name in names)
+    inside = [key.removeprefix(place) for key in _ALLOWED if key.startswith(place)]
+    return [key for key in inside if key and "." not in key]
 
 
 def _allowed(names: list[str]) -> str:

@@ -9,19 +9,20 @@ import base64
 import json
 import os
 import shlex
-import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .errors import IntegrityError, SealedBeamError, UsageError
+from .console import Command, NamedPath, Program, complain, show
+from .errors import IntegrityError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import FrameType
 
+    from .config import CommandConfig
     from .integrity.channel import ChannelReference
     from .jobs.context import JobContext
     from .jobs.driver import Workers
@@ -30,40 +31,15 @@ if TYPE_CHECKING:
     from .jobs.totals import Totals
 
 _EXIT_INCOMPLETE = 4
-_EXIT_INTERRUPTED = 130
-_EXIT_TERMINATED = 143
-_FOLDER = click.Path(path_type=Path)
-_LOCAL_RUNNERS = ("direct", "directrunner")
 _WORKERS_AHEAD = 2  # started at once, to load while the inputs are being looked at
+_STANDARD_OUTPUT = Path("-")
+_PATH = NamedPath(path_type=Path)
+_INDEX = NamedPath(path_type=Path, exists=True, file_okay=False)
 
 
-class _Command(click.Command):
-    """A command whose errors are one line, with the exit codes that README.md promises."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        signal.signal(signal.SIGTERM, _terminate)
-        try:
-            return super().invoke(ctx)
-        except SealedBeamError as error:
-            click.echo(f"sealedbeam: {error}", err=True)
-            ctx.exit(error.exit_code)
-        except KeyboardInterrupt:
-            click.echo("sealedbeam: interrupted; the same command goes on from here", err=True)
-            ctx.exit(_EXIT_INTERRUPTED)
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            ctx.exit(0)
-        except OSError as error:
-            click.echo(f"sealedbeam: {error}", err=True)
-            ctx.exit(1)
-
-
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    click.echo("sealedbeam: terminated; the same command goes on from here", err=True)
-    raise SystemExit(_EXIT_TERMINATED)  # unwinds, so that the workers are ended first
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(package_name="sealedbeam")
 def main() -> None:
     """Index web archives with every record sealed, and prove that nothing was lost silently.
@@ -83,30 +59,50 @@ def main() -> None:
     """
 
 
-@main.command(cls=_Command)
+@main.command(cls=Command)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT... [-- BEAM_OPTION...]")
-@click.option("--output", required=True, type=_FOLDER, help="Folder for the index.")
-@click.option("--config", type=_FOLDER, help="YAML file: protection, on_damage, seed...")
+@click.option("--output", required=True, type=_PATH, help="Folder for the index.")
+@click.option("--config", type=_PATH, help="YAML file with any of the options below.")
 @click.option("--protection", type=click.Choice(["none", "detect", "correct"]), help="[correct]")
 @click.option(
     "--on-damage",
     type=click.Choice(["retry", "drop", "fail"]),
-    help="What to do with a record that cannot be corrected [retry].",
+    help="What to do with a record that cannot be corrected [retry]; under protection none, only "
+    "with what cannot be read at all.",
 )
 @click.option("--max-attempts", type=int, help="Deliveries of a record before it is dropped [3].")
 @click.option("--max-dropped-ratio", type=float, help="Most that a hop may drop [0.01].")
 @click.option("--workers", type=int, help="Worker processes [one for each core].")
-@click.option("--runner", default="direct", help="direct (local), or any runner of Beam.")
-@click.option("--scenario", type=_FOLDER, help="YAML file with simulated faults.")
+@click.option(
+    "--record-seconds",
+    type=float,
+    help="Most that one record may take before it is set aside [30].",
+)
+@click.option("--worker-memory-bytes", type=int, help="Most memory of a worker [2 GiB].")
+@click.option("--runner", help="direct (local), or any runner of Beam [direct].")
+@click.option("--scenario", type=_PATH, help="YAML file with simulated faults.")
 @click.option("--seed", type=int, help="Seed of the scenario [0].")
-@click.option("--cluster", default="local", help="Name of this cluster in the ledger [local].")
+@click.option("--cluster", help="Name of this cluster in the ledger [local].")
+@click.option(
+    "--expect",
+    type=_PATH,
+    multiple=True,
+    help="List of what the inputs hold: CDX, CDXJ or checksums; differences are named.",
+)
 @click.option("--part-bytes", type=int, help="Stored bytes of a part [8 MiB].")
 @click.option("--shards", type=int, help="Number of shards [one for each 16 MiB of input].")
-@click.option("--keep-runs", is_flag=True, help="Keep the sorted runs between map and reduce.")
-@click.option("--quiet", is_flag=True, help="Print errors only.")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@click.option(
+    "--keep-runs/--no-keep-runs", default=None, help="Keep the sorted runs between map and reduce."
+)
+@click.option(
+    "--quiet/--no-quiet", default=None, help="Print errors only, and what --json asks for."
+)
+@click.option("--json/--no-json", default=None, help="Print the summary as JSON.")
 def index(inputs: tuple[str, ...], **options: Any) -> None:
     """Index WARC files, globs or folders of them into a folder.
+
+    A file is taken once, however often the inputs name it. In the file of --config options have
+    their names without dashes in front (on_damage: drop); those of the command line win.
 
     A job that was stopped goes on when the same command is given again; a finished one is left
     alone. Everything that was damaged, and what became of it, is in the output: summary.json has
@@ -120,13 +116,15 @@ def index(inputs: tuple[str, ...], **options: Any) -> None:
     sys.exit(_run_index(inputs, options))
 
 
-@main.command(cls=_Command)
-@click.argument("folder", type=_FOLDER, metavar="DIR")
-@click.argument("query")
+@main.command(cls=Command)
+@click.argument("folder", type=_INDEX, metavar="DIR")
+@click.argument("words", nargs=-1, required=True, metavar="QUERY")
 @click.option("--top", default=10, show_default=True, help="How many hits to show.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
-def search(folder: Path, query: str, top: int, *, as_json: bool) -> None:
+def search(folder: Path, words: tuple[str, ...], top: int, *, as_json: bool) -> None:
     """Search an index: words rank by BM25, quotes make a phrase that must occur.
+
+    The query is one argument. One that begins with a dash comes behind --.
 
     \b
     Example:
@@ -134,15 +132,23 @@ def search(folder: Path, query: str, top: int, *, as_json: bool) -> None:
       sealedbeam search index '"cosmic rays" hamming' --top 3 --json
     """
     from .display import describe_results
+    from .index.query import parse_query
     from .index.search import Index
 
+    query, *more = words
+    if more:
+        one = shlex.join(["sealedbeam", "search", str(folder), " ".join(words)])
+        raise UsageError(f"the query is one argument, in quotes: {one}")
+    if not parse_query(query):
+        raise UsageError("the query has no word to look for; give some, such as 'cosmic rays'")
     results = Index.open(folder).search(query, top)
-    text = json.dumps(results.to_dict(), indent=1) if as_json else describe_results(results)
-    click.echo(text)
+    if query.count('"') % 2:
+        complain("a quotation mark has no partner: the words behind it are searched one by one")
+    show(_json(results.to_dict()) if as_json else describe_results(results))
 
 
-@main.command(cls=_Command)
-@click.argument("folder", type=_FOLDER, metavar="DIR")
+@main.command(cls=Command)
+@click.argument("folder", type=_INDEX, metavar="DIR")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def audit(folder: Path, *, as_json: bool) -> None:
     """Verify every byte of an index against its manifest, seals and ledger.
@@ -160,13 +166,13 @@ def audit(folder: Path, *, as_json: bool) -> None:
     from .jobs.audit import audit as verify
 
     report = verify(folder)
-    click.echo(json.dumps(asdict(report), indent=1) if as_json else describe_audit(report))
+    show(_json(asdict(report)) if as_json else describe_audit(report))
     sys.exit(IntegrityError.exit_code if report.findings else 0)
 
 
-@main.command(cls=_Command)
-@click.argument("folder", type=_FOLDER, metavar="DIR")
-@click.option("--export", type=_FOLDER, help="Write the rows, raw bytes included, as JSON lines.")
+@main.command(cls=Command)
+@click.argument("folder", type=_INDEX, metavar="DIR")
+@click.option("--export", type=_PATH, help="Write the rows, raw bytes included, as JSON lines.")
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
 def quarantine(folder: Path, export: Path | None, *, as_json: bool) -> None:
     """List what was set aside: where it comes from, why, and its raw bytes.
@@ -178,19 +184,44 @@ def quarantine(folder: Path, export: Path | None, *, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
-    from .display import describe_quarantine
+    from .display import describe_differences, describe_quarantine
+    from .jobs.expect import read_differences
     from .jobs.quarantine import read_quarantine
 
+    if export is not None:
+        _refuse_export(export, as_json=as_json)
     rows = read_quarantine(folder)
     values = [asdict(row) | {"raw": base64.b64encode(row.raw).decode()} for row in rows]
-    if export is not None:
+    lines = "".join(_json(value, indent=None) + "\n" for value in values)
+    if export == _STANDARD_OUTPUT:
+        show(lines.removesuffix("\n"))
+    elif export is not None:
         try:
-            export.write_text("".join(json.dumps(value) + "\n" for value in values))
+            export.write_text(lines)
         except OSError as error:
             raise UsageError(f"cannot write {export}: {error.strerror}") from None
-        click.echo(f"{len(rows)} rows written to {export}; their raw bytes are in base64")
+        show(f"{len(rows)} rows written to {export}; their raw bytes are in base64")
+    elif as_json:
+        show(_json(values))
     else:
-        click.echo(json.dumps(values, indent=1) if as_json else describe_quarantine(rows))
+        differences = read_differences(folder)
+        lists = f"\n\n{describe_differences(differences)}" if differences else ""
+        show(describe_quarantine(rows) + lists)
+
+
+def _json(value: Any, indent: int | None = 1) -> str:
+    """Return `value` as JSON of ASCII characters that can be printed."""
+    return json.dumps(value, indent=indent).replace("\x7f", "\\u007f")
+
+
+def _refuse_export(export: Path, *, as_json: bool) -> None:
+    """Refuse an export that would print something else, or write over the files of an index."""
+    if as_json:
+        raise UsageError("--export writes JSON lines already; leave out --json")
+    with suppress(OSError):  # then it cannot be written either
+        for folder in export.resolve().parents:
+            if any((folder / mark).exists() for mark in ("manifest.json", "ledger/job.json")):
+                raise UsageError(f"{export} lies in the index {folder}; write it somewhere else")
 
 
 class JobObserver:
@@ -224,60 +255,74 @@ class JobObserver:
 
 def _run_index(inputs: Sequence[str], options: dict[str, Any]) -> int:
     """Run the index command; return its exit code."""
+    from .filesystems import hushed, local_folder
     from .jobs.driver import Workers
 
     patterns, beam_options = _split_options(inputs)
-    is_local = options["runner"].lower() in _LOCAL_RUNNERS
-    if is_local and beam_options:
-        raise UsageError(f"the local runner takes no Beam options: {shlex.join(beam_options)}")
-    if options["workers"] is None:
-        options["workers"] = os.cpu_count() or 1
+    output = local_folder(options.pop("output"))
+    expect: tuple[Path, ...] = options.pop("expect")
+    path: Path | None = options.pop("config")
     with Workers() as pool:
-        if is_local:
-            pool.grow(min(options["workers"], _WORKERS_AHEAD))
-        context = _prepare(patterns, options)
+        if path is None and options["runner"] is None:  # then they load while the options are read
+            pool.grow(min(options["workers"] or os.cpu_count() or 1, _WORKERS_AHEAD))
+        from .config import load_config
+
+        config = load_config(path, options)
+        if config.is_local and beam_options:
+            raise UsageError(f"the local runner takes no Beam options: {shlex.join(beam_options)}")
+        workers = config.workers or os.cpu_count() or 1
+        if config.is_local:
+            pool.grow(min(workers, _WORKERS_AHEAD))
+        context = _prepare(patterns, output, config, expect)
         observer = JobObserver(shlex.join(["sealedbeam", *sys.argv[1:]]), context.scenario)
-        if is_local:
-            result = _run_locally(context, observer, options, pool)
+        if config.is_local:
+            silent = config.quiet or config.as_json
+            result = _run_locally(context, observer, workers, pool, silent=silent)
         else:
-            from .jobs.engine import run_on_engine
+            with hushed():
+                from .jobs.engine import run_on_engine
+            result = run_on_engine(context, observer, config.runner, beam_options)
+    return _tell(context, result, quiet=config.quiet, as_json=config.as_json)
 
-            result = run_on_engine(context, observer, options["runner"], beam_options)
-    return _tell(context, result, quiet=options["quiet"], as_json=options["as_json"])
 
-
-def _prepare(patterns: list[str], options: dict[str, Any]) -> JobContext:
+def _prepare(
+    patterns: list[str], output: Path, config: CommandConfig, expect: tuple[Path, ...]
+) -> JobContext:
     """Return the job that the options describe; nothing is written yet."""
-    from .config import JobConfig, load_config
     from .integrity.channel import PerfectChannel
     from .jobs.prepare import prepare
 
-    overrides = {name: options[name] for name in JobConfig.model_fields if name in options}
-    config = load_config(options["config"], overrides)
-    output: Path = options["output"]
-    channel, scenario = PerfectChannel(options["cluster"]).reference(), ""
-    if options["scenario"] is not None:
-        channel, scenario = _plan_faults(options["scenario"], config.seed, output)
+    channel, scenario = PerfectChannel(config.cluster).reference(), ""
+    if config.scenario is not None:
+        channel, scenario = _plan_faults(config.scenario, config.seed, output)
     return prepare(
-        patterns, output, config, channel, scenario=scenario, keep_runs=options["keep_runs"]
+        patterns,
+        output,
+        config.job,
+        channel,
+        scenario=scenario,
+        keep_runs=config.keep_runs,
+        expect=expect,
     )
 
 
 def _run_locally(
-    context: JobContext, observer: JobObserver, options: dict[str, Any], pool: Workers
+    context: JobContext, observer: JobObserver, workers: int, pool: Workers, *, silent: bool
 ) -> Finished | None:
     from .jobs.index_job import run_index_job
     from .progress import Display
 
-    with Display(sys.stderr, quiet=options["quiet"] or options["as_json"]) as display:
+    ledger = (Path(context.output) / "ledger").glob("*.json")
+    found = frozenset(entry.stem for entry in ledger)
+    with Display(sys.stderr, quiet=silent, found=found) as display:
 
-        def show(progress: Progress) -> None:
+        def display_progress(progress: Progress) -> None:
             if progress.event is None:
                 display.begin(progress.phase, progress.tasks)
             else:
                 display.note(progress.event)
 
-        return run_index_job(context, observer, options["workers"], show, pool)
+        return run_index_job(context, observer, workers, display_progress, pool)
 
 
 def _plan_faults(path: Path, seed: int, output: Path) -> tuple[ChannelReference, str]:
@@ -295,7 +340,13 @@ def _plan_faults(path: Path, seed: int, output: Path) -> tuple[ChannelReference,
 
 def _split_options(inputs: Sequence[str]) -> tuple[list[str], list[str]]:
     """Part the inputs from Beam's options, which begin with a dash and follow `--`."""
+    if "-" in inputs:
+        raise UsageError("-: standard input can be read once only; save it to a file first")
     options = [text for text in inputs if text.startswith("-")]
+    own = {name for parameter in index.params for name in parameter.opts}
+    misplaced = [text for text in options if text.partition("=")[0] in own]
+    if misplaced:
+        raise UsageError(f"{misplaced[0]}: give it before --, behind which are options of Beam")
     refused = [text for text in options if "num_workers" in text or "parallelism" in text]
     if refused:
         raise UsageError(f"{refused[0]}: give the number of workers with --workers")
@@ -309,22 +360,35 @@ def _tell(context: JobContext, result: Finished | None, *, quiet: bool, as_json:
 
     if result is None:
         if as_json:
-            click.echo(context.store.read("summary.json").decode(), nl=False)
+            show(_json(json.loads(context.store.read("summary.json"))))
         elif not quiet:
-            click.echo(f"{context.output} is already finished by this very job: nothing to do")
+            show(f"{context.output} is already finished by this very job: nothing to do")
         unreadable = unreadable_inputs(context)
         for path in unreadable:
-            click.echo(f"sealedbeam: {path} is not a web archive that can be read", err=True)
+            complain(f"{path} is not a web archive that can be read{_hint(path)}")
         return _EXIT_INCOMPLETE if unreadable else 0
     if as_json:
-        click.echo(json.dumps(result.summary, indent=1))
+        show(_json(result.summary))
     elif not quiet:
-        click.echo(describe_summary(result.summary, context.output))
+        show(describe_summary(result.summary, context.output))
+    unreadable = unreadable_inputs(context)
     for finding in result.findings:
-        click.echo(f"sealedbeam: {finding}", err=True)
+        named = next((path for path in unreadable if finding.startswith(f"{path} ")), "")
+        complain(finding + (_hint(named) if named else ""))
     if result.exit_code == IntegrityError.exit_code:
-        click.echo("sealedbeam: FAILED, no manifest was written and search refuses", err=True)
+        complain("FAILED, no manifest was written and search refuses")
     return result.exit_code
+
+
+def _hint(path: str) -> str:
+    """Return what an input is that is no archive, as the end of a sentence."""
+    from .crawl.lookalikes import describe_lookalike
+    from .filesystems import open_source
+
+    with suppress(OSError, UsageError):
+        hint = describe_lookalike(open_source(path))
+        return f": {hint}" if hint else ""
+    return ""
 
 
 if __name__ == "__main__":

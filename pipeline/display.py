@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _ROWS_SHOWN = 20
 _RAW_BYTES_SHOWN = 24
+_SPACE, _TILDE = 0x20, 0x7E  # between them lies what ASCII prints
 
 
 def _count(number: int, noun: str) -> str:
@@ -37,6 +38,7 @@ def describe_summary(summary: dict[str, Any], output: str) -> str:
             f"{inputs['digest_good']:,} good, {inputs['digest_absent']:,} absent, "
             f"{inputs['digest_bad']:,} bad"
         ),
+        *_against_lists(inputs),
         "",
         f"{'hop':<10}{'records':>10}{'intact':>10}{'corrected':>10}{'retried':>10}{'dropped':>10}",
     ]
@@ -49,6 +51,9 @@ def describe_summary(summary: dict[str, Any], output: str) -> str:
             f"{summary['tokens']:,} tokens in {summary['documents']:,} documents"
         ),
     ]
+    cut = [f"{number:,} {what}" for what, number in summary["cut"].items() if number]
+    if cut:
+        lines.append(f"cut at their limits in documents: {', '.join(cut)}")
     if "faults" in summary:
         faults = summary["faults"]
         outcomes = [name for name in faults if name != "injected"]
@@ -63,9 +68,37 @@ def describe_summary(summary: dict[str, Any], output: str) -> str:
     return "\n".join(lines)
 
 
+def _against_lists(inputs: dict[str, Any]) -> list[str]:
+    """Return how the inputs differ from the lists of --expect, nothing if none was given."""
+    if "missing_records" not in inputs:
+        return []
+    return [
+        (
+            f"against the lists: {_count(inputs['missing_records'], 'record')} missing, "
+            f"{inputs['unlisted_records']:,} unlisted; {_count(inputs['missing_files'], 'file')} "
+            f"missing, {inputs['wrong_checksums']:,} with another checksum"
+        )
+    ]
+
+
+def describe_differences(differences: dict[str, list[Any]]) -> str:
+    """Return how the inputs differ from the lists, one line each, the first ones of each kind."""
+    lines = []
+    for kind, rows in differences.items():
+        name = kind.replace("_", " ").removesuffix("s")
+        for row in rows[:_ROWS_SHOWN]:
+            values = row.values() if isinstance(row, dict) else (row,)
+            lines.append(printable(f"{name}: {'  '.join(str(value) for value in values)}"))
+        if len(rows) > _ROWS_SHOWN:
+            lines.append(f"... and {len(rows) - _ROWS_SHOWN:,} more; listing.json has them all")
+    return "\n".join(lines)
+
+
 def describe_results(results: Results) -> str:
     """Return the hits of a search."""
     lines = [f"{_count(results.total, 'document')} found for {printable(results.query)}"]
+    if not results.total and results.query.count('"') > 1:
+        lines.append("Words in quotes must stand side by side; without quotes any of them counts.")
     for hit in results.hits:
         lines.append(f"\n{hit.rank:>3}. {hit.title or hit.url}  [{hit.score:.3f}]")
         lines.append(f"     {hit.url}\n     {hit.snippet}")
@@ -98,8 +131,9 @@ def describe_quarantine(rows: Sequence[Quarantined]) -> str:
         end = row.source_offset + row.source_length
         place = f"{row.source_file} [{row.source_offset}..{end})" if row.source_file else row.task
         raw = row.raw[:_RAW_BYTES_SHOWN]
+        text = "".join(chr(byte) if _SPACE <= byte <= _TILDE else "." for byte in raw)
         lines.append(f"\n{printable(place)}\n  {row.stage}: {row.reason}, {row.raw_length} bytes")
-        lines.append(f"  {raw.hex(' ')}  {printable(raw.decode('latin-1'))}")
+        lines.append(f"  {raw.hex(' ')}  {text}")
     if len(rows) > _ROWS_SHOWN:
         lines.append(f"\n... and {len(rows) - _ROWS_SHOWN} more; --export FILE writes them all")
     return "\n".join(lines)

@@ -6,17 +6,24 @@ Offsets are always of the stored bytes: no filesystem may decompress behind our 
 from __future__ import annotations
 
 import glob
+import logging
 import os
+import re
+import stat
+from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-ARCHIVE_SUFFIXES = (".warc", ".warc.gz")
+FOLDER = "a folder"
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:/")  # what a Path leaves of s3://
+ARCHIVE_SUFFIXES = (".warc", ".warc.gz", ".warc.zst", ".warc.lz4")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,61 +59,121 @@ class RemoteSource:
             return bytes(file.read(length))
 
 
+def name_other_kind(mode: int) -> str:
+    """Return what a path of this mode is if it is no regular file; empty if it is one."""
+    kinds = {
+        stat.S_ISDIR: FOLDER,
+        stat.S_ISFIFO: "a pipe",
+        stat.S_ISSOCK: "a socket",
+        stat.S_ISCHR: "a device",
+        stat.S_ISBLK: "a device",
+    }
+    return next((kind for test, kind in kinds.items() if test(mode)), "")
+
+
 def is_remote(path: str) -> bool:
     """Whether `path` names another filesystem by a scheme."""
     return "://" in path and not path.startswith("file://")
+
+
+def local_folder(path: Path) -> Path:
+    """Return the absolute path of an output folder; raises UsageError when it cannot be local."""
+    if _SCHEME.match(str(path)):
+        raise UsageError(f"--output {path}: the index is written to a folder of this machine")
+    try:
+        return path.absolute()
+    except FileNotFoundError:
+        raise UsageError("the current folder is gone; change to one that is there") from None
 
 
 def open_source(path: str) -> LocalSource | RemoteSource:
     """Return the file at `path`; raises UsageError when it is not there or cannot be read."""
     try:
         if not is_remote(path):
-            with Path(path).open("rb") as file:
-                return LocalSource(path, os.fstat(file.fileno()).st_size)
+            return _open_local(path)
         filesystems, _ = _beam()
         (match,) = filesystems.match([path])
         return RemoteSource(path, match.metadata_list[0].size_in_bytes)
-    except (OSError, ValueError, IndexError) as error:
+    except OSError as error:
+        raise UsageError(f"cannot open input {path}: {error.strerror or error}") from None
+    except (ValueError, IndexError) as error:
         raise UsageError(f"cannot open input {path}: {error}") from None
+
+
+def _open_local(path: str) -> LocalSource:
+    # Opening a pipe would wait for somebody to write into it, and a device may never end.
+    if kind := name_other_kind(Path(path).stat().st_mode):
+        raise ValueError(f"it is {kind}; an archive is read more than once, so save it to a file")
+    with Path(path).open("rb") as file:
+        return LocalSource(path, os.fstat(file.fileno()).st_size)
 
 
 def expand_inputs(patterns: Iterable[str]) -> list[str]:
     """Return the files that `patterns` (paths, globs, folders) name, in order, each once.
 
-    A folder stands for the archives in it and below; files of one pattern come sorted by name.
+    A folder stands for the archives in it and below; files of one pattern come sorted by name. A
+    file that is named in several ways is taken under its first name.
 
     Raises:
-        UsageError: a pattern matches nothing.
+        UsageError: a pattern matches nothing, or a folder cannot be read.
     """
-    found: dict[str, None] = {}
+    found: dict[str, str] = {}
     for pattern in patterns:
-        matches = _expand_remote(pattern) if is_remote(pattern) else _expand_local(pattern)
+        remote = is_remote(pattern)
+        try:
+            matches = _expand_remote(pattern) if remote else _expand_local(pattern)
+        except OSError as error:
+            place = error.filename or pattern
+            raise UsageError(f"cannot read input {place}: {error.strerror or error}") from None
         if not matches:
-            raise UsageError(
-                f"input {pattern} matches no file; give a WARC file, a glob, or a folder that "
-                f"holds {' or '.join('*' + suffix for suffix in ARCHIVE_SUFFIXES)}"
-            )
-        found.update(dict.fromkeys(matches))
-    return list(found)
+            raise UsageError(f"input {pattern or 'of no name'} {_explain_absence(pattern)}")
+        for name in matches:
+            found.setdefault(name if remote else os.path.realpath(name), name)
+    return list(found.values())
+
+
+def _explain_absence(pattern: str) -> str:
+    """Return why nothing was found under `pattern`, and what to give instead."""
+    archives = " or ".join("*" + suffix for suffix in ARCHIVE_SUFFIXES)
+    path = Path(pattern.removeprefix("file://"))
+    if pattern and path.is_dir():
+        return f"matches no file: in this folder and below is no {archives}"
+    near: list[str] = []
+    if path.parent.is_dir() and os.access(path.parent, os.R_OK):
+        near = get_close_matches(path.name, (file.name for file in path.parent.iterdir()), 1, 0.8)
+    hint = f"did you mean {path.parent / near[0]}?" if near else ""
+    hint = hint or f"give a WARC file, a glob, or a folder that holds {archives}"
+    return f"matches no file; {hint}"
 
 
 def _expand_local(pattern: str) -> list[str]:
     pattern = pattern.removeprefix("file://")
-    found = Path(pattern).exists()
+    if not pattern:
+        return []
+    found = os.path.lexists(pattern) or Path(pattern).exists()
     # Path.glob refuses absolute patterns.
     names = [pattern] if found else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
     matches = []
     for name in names:
-        path = Path(name)
-        if path.is_dir():
-            inside = (str(file) for file in path.rglob("*") if file.is_file())
-            matches += sorted(file for file in inside if file.endswith(ARCHIVE_SUFFIXES))
-        else:
-            matches.append(name)
+        matches += sorted(_archives_below(name)) if Path(name).is_dir() else [name]
     return matches
 
 
+def _archives_below(folder: str) -> Iterator[str]:
+    """Yield the archives in a folder and below; raises OSError where a folder cannot be read."""
+
+    def refuse(error: OSError) -> NoReturn:
+        raise error
+
+    for place, _, names in os.walk(folder, onerror=refuse):
+        for name in names:
+            if name.endswith(ARCHIVE_SUFFIXES):
+                yield str(Path(place, name))
+
+
 def _expand_remote(pattern: str) -> list[str]:
+    if pattern.startswith(("http://", "https://")):
+        raise UsageError(f"input {pattern} is an address: download it, and give the file")
     filesystems, _ = _beam()
     try:
         results = filesystems.match([pattern])
@@ -116,7 +183,18 @@ def _expand_remote(pattern: str) -> list[str]:
 
 
 def _beam() -> tuple[Any, str]:
-    from apache_beam.io.filesystem import CompressionTypes  # noqa: PLC0415 - 0.4 s, remote only
-    from apache_beam.io.filesystems import FileSystems  # noqa: PLC0415 - likewise
+    with hushed():
+        from apache_beam.io.filesystem import CompressionTypes  # noqa: PLC0415 - 0.4 s, remote only
+        from apache_beam.io.filesystems import FileSystems  # noqa: PLC0415 - likewise
 
     return FileSystems, CompressionTypes.UNCOMPRESSED
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Keep back what Beam logs while it is loaded: warnings of clouds that nobody asked for."""
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)

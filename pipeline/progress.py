@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
@@ -17,8 +18,13 @@ _LINE_SECONDS = 5.0  # between plain lines of one phase
 
 @dataclass(slots=True)
 class Tally:
-    """The figures of a run so far."""
+    """The figures of a run so far.
 
+    `found` names the tasks that an earlier run has committed: they are counted as done, and say
+    nothing about how fast this run is.
+    """
+
+    found: frozenset[str] = frozenset()
     phase: str = ""
     tasks: int = 0
     done: int = 0
@@ -26,12 +32,14 @@ class Tally:
     corrected: int = 0
     retried: int = 0
     dropped: int = 0
+    found_pages: int = 0
+    found_tasks: int = 0
     started_seconds: float = field(default_factory=time.monotonic)
     phase_seconds: float = field(default_factory=time.monotonic)
 
     def begin(self, phase: str, tasks: int) -> None:
         """Start a phase."""
-        self.phase, self.tasks, self.done = phase, tasks, 0
+        self.phase, self.tasks, self.done, self.found_tasks = phase, tasks, 0, 0
         self.phase_seconds = time.monotonic()
 
     def add(self, event: dict[str, Any]) -> None:
@@ -39,18 +47,21 @@ class Tally:
         self.done += 1
         for name in ("pages", "corrected", "retried", "dropped"):
             setattr(self, name, getattr(self, name) + event[name])
+        if event["done"] in self.found:
+            self.found_tasks += 1
+            self.found_pages += event["pages"]
 
     def describe(self, now_seconds: float) -> str:
         """Return the figures in words."""
-        rate = self.pages / max(1e-9, now_seconds - self.started_seconds)
+        rate = (self.pages - self.found_pages) / max(1e-9, now_seconds - self.started_seconds)
         text = f"{self.phase} {self.done}/{self.tasks}  {self.pages:,} pages"
         if self.phase == "parts":
             text += f" ({rate:,.0f}/s)"
         text += (
             f"  {self.corrected:,} corrected, {self.retried:,} retried, {self.dropped:,} dropped"
         )
-        if 0 < self.done < self.tasks:
-            each = (now_seconds - self.phase_seconds) / self.done
+        if self.found_tasks < self.done < self.tasks:
+            each = (now_seconds - self.phase_seconds) / (self.done - self.found_tasks)
             text += f"  about {each * (self.tasks - self.done):,.0f} s left"
         return text
 
@@ -58,11 +69,11 @@ class Tally:
 class Display:
     """Tells of a job's progress on `stream`; a context manager."""
 
-    def __init__(self, stream: TextIO, *, quiet: bool) -> None:
-        """Write to `stream` unless `quiet`."""
+    def __init__(self, stream: TextIO, *, quiet: bool, found: frozenset[str] = frozenset()) -> None:
+        """Write to `stream` unless `quiet`; the tasks that are `found` were done before."""
         self._stream = stream
         self._quiet = quiet
-        self._tally = Tally()
+        self._tally = Tally(found)
         self._last_seconds = 0.0
         self._bar: Bar | None = None
         self._row: TaskID | None = None
@@ -117,4 +128,5 @@ class Display:
         if self._bar is not None:
             self._bar.console.print(line, highlight=False)
         elif not self._quiet:
-            print(line, file=self._stream, flush=True)
+            with suppress(OSError):  # a reader that has left, or a full disk, ends no job
+                print(line, file=self._stream, flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -70,3 +71,72 @@ def test_unknown_filesystem_is_an_error_of_usage() -> None:
     """What Beam cannot look up is told with the input's name."""
     with pytest.raises(UsageError, match="nowhere://a/b"):
         expand_inputs(["nowhere://a/b"])
+
+
+@pytest.mark.parametrize("name", ["pipe.warc", "/dev/zero", "/dev/null"])
+def test_what_cannot_be_read_twice_is_refused(tmp_path: Path, name: str) -> None:
+    """A pipe or a device is refused without being opened, by itself and in a folder."""
+    os.mkfifo(tmp_path / "pipe.warc")
+    with pytest.raises(UsageError, match="an archive is read more than once, so save it"):
+        open_source(str(tmp_path / name))
+    assert expand_inputs([str(tmp_path)]) == [str(tmp_path / "pipe.warc")]
+
+
+def test_file_of_several_names_is_taken_once(tmp_path: Path) -> None:
+    """However a file is spelled or linked to, it is one input, under the name given first."""
+    path = tmp_path / "a.warc"
+    path.touch()
+    (tmp_path / "b.warc").symlink_to(path)
+    (tmp_path / "self").symlink_to(tmp_path)
+    names = [f"{tmp_path}/./a.warc", str(tmp_path), f"{tmp_path}/self/*.warc", f"file://{path}"]
+    assert expand_inputs(names) == names[:1]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("crawl-1.warc.gs", "did you mean .*/crawl-1.warc.gz?"),
+        ("else.txt", "give a WARC file, a glob, or a folder that holds"),
+        ("none", "in this folder and below is no "),
+        ("gone/a.warc", "give a WARC file"),
+        ("a" * 300, "File name too long"),
+        ("loop", "Too many levels of symbolic links"),
+    ],
+)
+def test_absence_is_explained(tmp_path: Path, pattern: str, said: str) -> None:
+    """What is not there is named, with what may have been meant or what to give."""
+    (tmp_path / "crawl-1.warc.gz").touch()
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "notes.txt").touch()
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(UsageError, match=said) as caught:
+        open_source(*expand_inputs([str(tmp_path / pattern)]))
+    assert pattern in str(caught.value)
+
+
+def test_link_to_nothing_in_a_folder_is_not_passed_over(tmp_path: Path) -> None:
+    """An archive of a folder that cannot be opened is told, and not left out in silence."""
+    (tmp_path / "a.warc").touch()
+    (tmp_path / "b.warc").symlink_to(tmp_path / "gone")
+    found = expand_inputs([str(tmp_path)])
+    assert found == [str(tmp_path / "a.warc"), str(tmp_path / "b.warc")]
+    with pytest.raises(UsageError, match=r"b\.warc: No such file"):
+        open_source(found[1])
+
+
+def test_folder_that_cannot_be_read_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever lies in it would be missing without a word: the folder is named."""
+    (tmp_path / "a.warc").touch()
+    (tmp_path / "locked").mkdir()
+    scan = os.scandir
+
+    def refuse(path: str) -> object:
+        if path.endswith("locked"):
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)  # root may read everything
+    with pytest.raises(UsageError, match="locked: Permission denied"):
+        expand_inputs([str(tmp_path)])

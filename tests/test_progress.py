@@ -73,3 +73,28 @@ def test_rate_and_time_left_follow_from_the_clock() -> None:
     )
     tally.begin("shards", 1)
     assert tally.describe(120.0).startswith("shards 0/1  100 pages  0 corrected")
+
+
+def test_what_an_earlier_run_has_done_says_nothing_about_speed() -> None:
+    """Parts that were found done count as done, not as work of this run."""
+    tally = Tally(frozenset({"t"}), started_seconds=100.0)
+    tally.begin("parts", 10)
+    tally.phase_seconds = 100.0
+    for _ in range(4):
+        tally.add(done(1000))
+    assert tally.describe(110.0).startswith("parts 4/10  4,000 pages (0/s)")
+    assert "left" not in tally.describe(110.0)
+    for _ in range(2):
+        tally.add(done(50) | {"done": "new"})
+    assert tally.describe(110.0).startswith("parts 6/10  4,100 pages (10/s)")
+    assert tally.describe(110.0).endswith("about 20 s left")
+
+
+def test_stream_that_takes_nothing_ends_no_job() -> None:
+    """A reader that has left costs the lines of progress and nothing else."""
+
+    class Broken(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise BrokenPipeError
+
+    assert play(Broken()) == ""

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import fcntl
+import hashlib
 import json
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sealedbeam.pipeline.crawl.detect import detect_container
 from sealedbeam.pipeline.errors import IntegrityError, UsageError
-from sealedbeam.pipeline.filesystems import expand_inputs, open_source
+from sealedbeam.pipeline.filesystems import (
+    FOLDER,
+    expand_inputs,
+    is_remote,
+    name_other_kind,
+    open_source,
+)
 from sealedbeam.pipeline.integrity.channel import PerfectChannel
 from sealedbeam.pipeline.integrity.checksum import crc32c_of_pieces
 from sealedbeam.pipeline.manifest import FILE_NAME, format_crc32c
 
 from .context import JobContext
+from .expect import read_listings
 from .finish import JOB, PLAN, job_json
+from .lock import FolderLock
 from .plan import InputFile
 from .store import TEMPORARY_SUFFIX
 
@@ -39,15 +46,27 @@ def inspect_inputs(patterns: Sequence[str]) -> tuple[InputFile, ...]:
     """Return the inputs that `patterns` name, each read once for its CRC-32C.
 
     Raises:
-        UsageError: a pattern matches nothing, or a file cannot be opened.
+        UsageError: a pattern matches nothing, or a file cannot be opened or read.
     """
-    inputs = []
-    for path in expand_inputs(patterns):
+    return _inspect(expand_inputs(patterns))
+
+
+def _inspect(paths: Sequence[str]) -> tuple[InputFile, ...]:
+    sources: dict[str, ByteSource] = {}
+    for path in paths:  # all of them before the first is read through, which may take minutes
         _require_unicode(path)
-        source = open_source(path)
-        crc = crc32c_of_pieces(_pieces(source))
-        inputs.append(InputFile(path, source.size, format_crc32c(crc), detect_container(source)))
-    return tuple(inputs)
+        sources[path] = open_source(path)
+    return tuple(_inspect_source(path, source) for path, source in sources.items())
+
+
+def _inspect_source(path: str, source: ByteSource) -> InputFile:
+    try:
+        crc = crc32c_of_pieces(_pieces(path, source))
+        container = detect_container(source)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"cannot read input {path}: {reason}") from None
+    return InputFile(path, source.size, format_crc32c(crc), container)
 
 
 def _require_unicode(path: str) -> None:
@@ -59,9 +78,16 @@ def _require_unicode(path: str) -> None:
         ) from None
 
 
-def _pieces(source: ByteSource) -> Iterator[bytes]:
+def _pieces(path: str, source: ByteSource) -> Iterator[bytes]:
     for offset in range(0, source.size, _PIECE_BYTES):
-        yield source.read(offset, _PIECE_BYTES)
+        length = min(_PIECE_BYTES, source.size - offset)
+        piece = source.read(offset, length)
+        if len(piece) < length:
+            raise UsageError(
+                f"input {path} became shorter while it was read; "
+                "give it when nothing writes to it any more"
+            )
+        yield piece
 
 
 def prepare(
@@ -72,6 +98,7 @@ def prepare(
     *,
     scenario: str = "",
     keep_runs: bool = False,
+    expect: Sequence[Path] = (),
 ) -> JobContext:
     """Return the job of indexing `patterns` into `output`; nothing is written yet.
 
@@ -82,14 +109,61 @@ def prepare(
         channel: what carries the blocks; by default nothing happens to them.
         scenario: the JSON text of the fault plan, empty in production.
         keep_runs: whether the run files stay.
+        expect: lists of what the inputs should hold.
 
     Raises:
-        UsageError: an input is missing or cannot be opened, or a range has no inputs.
+        UsageError: an input is missing or cannot be read, or the output cannot be a folder of this
+            job alone.
     """
-    inputs = inspect_inputs(patterns)
+    _look_at_output(output)
+    paths = expand_inputs(patterns)
+    _keep_apart(paths, output)
+    lists = tuple(str(path.absolute()) for path in expect)
+    _, listing_sha256 = read_listings(lists)  # refused before the inputs are read
+    inputs = _inspect(paths)
     reference = channel or PerfectChannel().reference()
     return JobContext(
-        str(output.absolute()), inputs, config, reference, scenario, keep_runs=keep_runs
+        str(output.absolute()),
+        inputs,
+        config,
+        reference,
+        scenario,
+        keep_runs=keep_runs,
+        expect=lists,
+        listing_sha256=listing_sha256,
+    )
+
+
+def _look_at_output(output: Path) -> None:
+    """Refuse what can be told to be no folder for an output, before the inputs are read."""
+    if not os.path.lexists(output):
+        return
+    try:
+        kind = name_other_kind(output.stat().st_mode) or "a file"
+    except FileNotFoundError:
+        kind = "a link to nothing"
+    except OSError as error:
+        raise _unwritable(output, error) from None
+    if kind != FOLDER:
+        raise UsageError(f"cannot write to {output}: it is {kind}; give a folder, new or empty")
+    if not (output / JOB).exists() and _is_foreign(output):
+        raise _foreign(output)
+
+
+def _keep_apart(paths: Sequence[str], output: Path) -> None:
+    """Refuse inputs that lie in the output folder: they would be other ones at the next start."""
+    root = f"{os.path.realpath(output)}{os.sep}"
+    for path in paths:
+        if not is_remote(path) and os.path.realpath(path).startswith(root):
+            raise UsageError(
+                f"input {path} lies in the output folder {output}; "
+                "give inputs that leave it out, or another --output"
+            )
+
+
+def _foreign(root: Path) -> UsageError:
+    return UsageError(
+        f"{root} is not empty and holds no job of this program; give a new folder with --output"
     )
 
 
@@ -104,7 +178,7 @@ def claimed(context: JobContext) -> Iterator[FolderLock]:
         context.store.root.mkdir(parents=True, exist_ok=True)
         lock = FolderLock.take(context.store.root)
     except OSError as error:
-        raise UsageError(f"cannot write to {context.output}: {error.strerror}") from None
+        raise _unwritable(context.store.root, error) from None
     try:
         claim(context)
         yield lock
@@ -120,16 +194,20 @@ def claim(context: JobContext) -> None:
         if store.exists(JOB):
             _compare(_read_job(store), json.loads(job_json(context)), store.root)
         elif _is_foreign(store.root):
-            raise UsageError(
-                f"{store.root} is not empty and holds no job of this program; "
-                "give a new folder with --output"
-            )
+            raise _foreign(store.root)
         else:
             store.write(JOB, job_json(context))
         if context.scenario and not store.exists(PLAN):
             store.write(PLAN, context.scenario.encode())
     except OSError as error:
-        raise UsageError(f"cannot write to {store.root}: {error}") from None
+        raise _unwritable(store.root, error) from None
+
+
+def _unwritable(root: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"cannot write to {error.filename or root}: {error.strerror}; "
+        "put that right, or give another folder with --output"
+    )
 
 
 def _is_foreign(root: Path) -> bool:
@@ -140,9 +218,9 @@ def _is_foreign(root: Path) -> bool:
 def _read_job(store: Store) -> dict[str, Any]:
     try:
         job = json.loads(store.read(JOB))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         job = error
-    if not isinstance(job, dict):
+    if not isinstance(job, dict) or not isinstance(job.get("inputs"), list):
         raise IntegrityError(
             f"{store.root / JOB} is damaged, so whose folder this is cannot be told; "
             "give a new folder with --output"
@@ -161,7 +239,7 @@ def _compare(theirs: dict[str, Any], ours: dict[str, Any], root: Path) -> None:
         )
     before, now = _flat(theirs), _flat(ours)
     changes = [
-        f"{name} was {before.get(name)}, is {now.get(name)}"
+        f"{name} was {_value(before, name)}, is {_value(now, name)}"
         for name in sorted({*before, *now})
         if before.get(name) != now.get(name)
     ]
@@ -171,6 +249,11 @@ def _compare(theirs: dict[str, Any], ours: dict[str, Any], root: Path) -> None:
         f"({'; '.join(changes[:_CHANGES_SHOWN])}{more}); "
         "give the same options to go on with it, or a new folder with --output"
     )
+
+
+def _value(job: dict[str, Any], name: str) -> Any:
+    value = job.get(name)
+    return "none" if value == hashlib.sha256().hexdigest() else value  # of no scenario
 
 
 def _list_inputs(job: dict[str, Any]) -> str:
@@ -194,27 +277,3 @@ def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
 def finished(context: JobContext) -> bool:
     """Whether the folder already holds this job's manifest."""
     return context.store.exists(FILE_NAME)
-
-
-@dataclass(slots=True)
-class FolderLock:
-    """An exclusive lock on an output folder; child processes that inherit it keep it held."""
-
-    descriptor: int
-
-    @classmethod
-    def take(cls, root: Path) -> FolderLock:
-        """Lock `root`; raises UsageError while another job holds it."""
-        descriptor = os.open(root, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            raise UsageError(
-                f"another job is writing to {root}; wait until it ends, or give another --output"
-            ) from None
-        return cls(descriptor)
-
-    def release(self) -> None:
-        """Let go of the lock."""
-        os.close(self.descriptor)

@@ -54,6 +54,11 @@ def test_shipped_scenario_is_valid(path: Path) -> None:
         ({"duration_seconds": 1.5}, "duration_seconds is 1.5"),
         ({"acceleration_note": " "}, "acceleration_note is ' '; allowed: a text that says"),
         ({"seed": 3}, "seed is not known; allowed: the keys name,"),
+        ({"cluster": []}, "cluster is not known; did you mean clusters?"),
+        (
+            {"faults": [flips("single_bit", 1, hop=["runs"])]},
+            "faults[0].hop is not known; did you mean hops?",
+        ),
     ],
 )
 def test_mistake_is_told_with_its_place(changes: dict[str, Any], message: str) -> None:
@@ -77,6 +82,16 @@ def test_unreadable_file_is_a_usage_error(tmp_path: Path, content: bytes | None)
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(UsageError, match=r"cannot read scenario .*bad\.yaml"):
+        load_scenario(path)
+
+
+def test_configuration_is_no_scenario(tmp_path: Path) -> None:
+    """A file without a single key of a scenario was given with the wrong option."""
+    path = tmp_path / "job.yaml"
+    path.write_text("workers: 2\nquiet: true\n")
+    with pytest.raises(
+        UsageError, match=r"job\.yaml is no scenario.*give a configuration with --c"
+    ):
         load_scenario(path)
 
 

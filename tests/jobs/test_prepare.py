@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +10,14 @@ import pytest
 from sealedbeam.pipeline.config import JobConfig
 from sealedbeam.pipeline.crawl.values import Container
 from sealedbeam.pipeline.errors import IntegrityError, UsageError
+from sealedbeam.pipeline.filesystems import LocalSource
 from sealedbeam.pipeline.integrity.channel import PerfectChannel
 from sealedbeam.pipeline.integrity.ladder import OnDamage
 from sealedbeam.pipeline.jobs.context import JobContext
 from sealedbeam.pipeline.jobs.finish import JOB, PLAN
 from sealedbeam.pipeline.jobs.prepare import (
-    FolderLock,
     claim,
     claimed,
-    finished,
     inspect_inputs,
     prepare,
 )
@@ -221,28 +219,6 @@ def test_claim_that_was_killed_goes_on(tmp_path: Path) -> None:
     assert json.loads((context.store.root / JOB).read_text())["inputs"] == list(context.paths)
 
 
-def test_folder_has_one_writer(tmp_path: Path) -> None:
-    """While one job holds a folder another is refused; afterwards it is free."""
-    context = job(tmp_path).context
-    with claimed(context):
-        with pytest.raises(UsageError, match="another job is writing"), claimed(context):
-            pass
-        assert not finished(context)
-    with claimed(context):
-        pass
-
-
-def test_lock_is_held_by_who_inherits_it(tmp_path: Path) -> None:
-    """A folder stays locked while any process has the descriptor open, as workers have."""
-    lock = FolderLock.take(tmp_path)
-    inherited = os.dup(lock.descriptor)
-    lock.release()
-    with pytest.raises(UsageError, match="another job is writing"):
-        FolderLock.take(tmp_path)
-    os.close(inherited)
-    FolderLock.take(tmp_path).release()
-
-
 def test_input_that_changed_its_size_is_refused(tmp_path: Path) -> None:
     """Bytes that came or went after the job looked at its input are not read as if they were it."""
     context = job(tmp_path).context
@@ -250,3 +226,45 @@ def test_input_that_changed_its_size_is_refused(tmp_path: Path) -> None:
         file.write(ARCHIVE.data)
     with pytest.raises(UsageError, match=f"when the job began it had {len(ARCHIVE.data)}"):
         context.source(0)
+
+
+def test_output_is_looked_at_before_the_inputs(tmp_path: Path) -> None:
+    """A file, a link to nothing or a foreign folder is refused whatever the inputs are."""
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    (tmp_path / "diary").mkdir()
+    (tmp_path / "diary" / "today").touch()
+    refused = {"file": "is a file", "link": "link to nothing", "diary": "holds no job"}
+    for name, said in refused.items():
+        with pytest.raises(UsageError, match=said):
+            prepare(["gone.warc"], tmp_path / name, JobConfig())
+
+
+def test_inputs_in_the_output_folder_are_refused(tmp_path: Path) -> None:
+    """An input that the job itself may have written would be another one at the next start."""
+    done = job(tmp_path)
+    done.run_here()
+    for pattern in ("**/*", "index/shards/*", "./index/../index/summary.json"):
+        with pytest.raises(UsageError, match="lies in the output folder"):
+            prepare([str(tmp_path / pattern)], done.output, JobConfig())
+    assert prepare([str(tmp_path)], tmp_path / "other", JobConfig()).paths == (
+        str(tmp_path / "a.warc.gz"),
+    )
+
+
+def test_input_that_shrinks_while_it_is_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fewer bytes than the file had when it was opened are not taken for all of it."""
+    path = tmp_path / "a.warc"
+    path.write_bytes(PLAIN.data)
+    read = LocalSource.read
+    monkeypatch.setattr(LocalSource, "read", lambda *arguments: read(*arguments)[:-1])
+    with pytest.raises(UsageError, match="became shorter while it was read"):
+        inspect_inputs([str(path)])
+
+
+def test_input_that_the_system_cannot_read_is_named(tmp_path: Path) -> None:
+    """An error of the disk is told with the input's name, as one of usage: nothing was done."""
+    with pytest.raises(UsageError, match="cannot read input /proc/self/mem: Input/output error"):
+        prepare(["/proc/self/mem"], tmp_path / "out", JobConfig())
