@@ -1,7 +1,7 @@
 """The channel of a campaign: alters copies of the blocks it carries, never what it was given.
 
-It cannot be told from the perfect channel but by what arrives. Nothing it does depends on the
-task, on the worker, or on how records were grouped into blocks.
+It cannot be told from the perfect channel but by what arrives. What it does to records depends on
+neither task, worker, nor grouping into blocks; what it does to blocks depends on the blocks alone.
 """
 
 from __future__ import annotations
@@ -13,19 +13,23 @@ from typing import TYPE_CHECKING, NamedTuple
 from sealedbeam.pipeline.config import canonical_json
 from sealedbeam.pipeline.integrity.channel import ChannelReference
 
-from .bitflips import Shape, apply_flips, find_flips, find_strikes
+from .cores import Cores
+from .deliveries import find_block_strikes, find_chances, head_bit, replace_delivery
 from .draws import draw, stream_key
+from .harm import FrameHarm, Harm
 from .journal import NO_FAULT, Fault, FaultOutcome, describe_record, encode_journal
+from .kinds import BlockKind, HeadKind
+from .outline import read_outline
 from .plan import read_plan
-from .truth import Crossing, decide, find_frames
+from .truth import Crossing, decide, worst
 
 if TYPE_CHECKING:
     from sealedbeam.pipeline.integrity.channel import Place, Transit
     from sealedbeam.pipeline.integrity.ladder import Carried
 
-    from .bitflips import HopRates
+    from .deliveries import BlockStrike, Chance
+    from .outline import Outline
     from .plan import Plan
-    from .truth import Frame
 
 _SEVERITY = list(FaultOutcome)
 
@@ -56,17 +60,20 @@ def rebuild(argument: str) -> FaultyChannel:
 
 
 class _Delivery(NamedTuple):
-    """What holds for all deliveries at one hop and attempt: rates, and the keys of its streams.
-
-    The streams tell where strikes fall, what they do, and what they are called.
-    """
+    """What can happen to the deliveries at one hop and attempt."""
 
     hop: str
     attempt: int
-    rates: HopRates
-    strikes: int
-    shapes: int
+    frames: FrameHarm | None
+    blocks: list[Chance]
     names: int
+
+
+class _Struck(NamedTuple):
+    """A fault of a block on its way, and the records whose fate is its own."""
+
+    fault: Fault
+    identities: tuple[bytes, ...]
 
 
 class FaultyTransit:
@@ -75,35 +82,39 @@ class FaultyTransit:
     def __init__(self, plan: Plan) -> None:
         """Carry blocks under `plan`."""
         self._plan = plan
-        self._fleet = plan.fleet
         self._truth_key = stream_key(plan.seed, "truth")
+        self._cores = Cores(plan, self._truth_key)
         self._deliveries: dict[tuple[str, int], _Delivery | None] = {}
         self._crossings: dict[str, Crossing] = {}
-        self._struck: dict[str, list[tuple[bytes, Fault]]] = {}
+        self._struck: dict[str, list[_Struck]] = {}
+        self._latest: dict[str, bytes] = {}
         self._faults: dict[str, Fault] = {}
 
     def deliver(self, data: bytes, hop: str, attempt: int) -> bytes | None:
-        """Return what arrives of a block: itself, or a copy with some bits flipped."""
+        """Return what arrives of a block: itself, an altered copy, another block, or nothing."""
         delivery = self._delivery(hop, attempt)
-        if delivery is None:
+        outline = None if delivery is None else read_outline(data)
+        if delivery is None or outline is None:
             return data
-        frames = find_frames(data)
         if attempt == 1:
             self._crossings[hop] = Crossing(self._truth_key)
             self._struck[hop] = []
-        self._crossings[hop].send(data, frames, attempt)
-        key, rate = delivery.strikes, delivery.rates.highest
-        damaged: bytearray | None = None
-        for frame in frames:
-            strikes = find_strikes(frame.identity, key, 8 * frame.length, rate)
-            if strikes:
-                damaged = bytearray(data) if damaged is None else damaged
-                self._strike(damaged, frame, strikes, delivery)
-        return data if damaged is None else bytes(damaged)
+        self._crossings[hop].send(data, outline.frames, attempt, self._cores.right(hop))
+        harm = Harm(data)
+        if delivery.frames is not None:
+            for frame in outline.frames:
+                for hit in delivery.frames.strike(harm, frame):
+                    fault = self._name(hit.fault, frame.identity, hit.number, delivery)
+                    self._struck[hop].append(_Struck(fault, (frame.identity,) if hit.felt else ()))
+        return self._strike_block(harm, outline, delivery)
 
     def place(self, identity: bytes, hop: str, attempt: int) -> Place:
         """Return where and when the record is at this delivery."""
-        return self._fleet.place(identity, hop, attempt)
+        return self._plan.fleet.place(identity, hop, attempt)
+
+    def compute(self, identity: bytes, stage: str, attempt: int, result: bytes) -> bytes:
+        """Return what the machine makes of a computation: its result, or a wrong one."""
+        return self._cores.compute(identity, stage, attempt, result)
 
     def settle(self, hop: str, carried: Carried) -> None:
         """Decide what became of each fault of the block that just crossed `hop`."""
@@ -111,53 +122,115 @@ class FaultyTransit:
         if crossing is None:
             return
         receipts = crossing.receive(carried)
-        explained = set()
-        for identity, fault in self._struck.pop(hop):
-            self._enter(fault, decide(fault.attempt, receipts.get(identity)))
-            explained.add((identity, fault.attempt))
+        explained: set[tuple[bytes, int]] = set()
+        computed = self._cores.take(hop, crossing.identities())
+        for fault, identities in self._struck.pop(hop):
+            outcomes = [decide(fault.attempt, receipts.get(identity)) for identity in identities]
+            self._enter(fault, worst(outcomes))
+            explained.update((identity, fault.attempt) for identity in identities)
+        for identity, fault in computed:
+            outcome = decide(1, receipts.get(identity))
+            # The right result came through although this one was wrong: it was outvoted.
+            outvoted = outcome is FaultOutcome.MASKED
+            self._enter(fault, FaultOutcome.CORRECTED if outvoted else outcome)
+        wrong = {identity for identity, _ in computed}
         for identity, receipt in receipts.items():
-            if not receipt.same and (identity, receipt.attempt) not in explained:
+            known = identity in wrong or (identity, receipt.attempt) in explained
+            if not receipt.same and not known:
                 self._enter_unexplained(identity, hop, receipt.attempt)
 
     def journal(self) -> bytes:
         """Return the journal of all that was injected; it exists even when that is nothing."""
-        return encode_journal(self._faults.values())
+        return encode_journal([*self._faults.values(), *self._cores.unsettled()])
 
     def _delivery(self, hop: str, attempt: int) -> _Delivery | None:
-        """Return what holds at this hop and attempt, None where nothing can happen."""
+        """Return what can happen at this hop and attempt, None where nothing can."""
         if (hop, attempt) not in self._deliveries:
-            rates, seed = self._plan.rates(hop), self._plan.seed
-            keys = (stream_key(seed, use, hop, attempt) for use in ("strikes", "shapes", "names"))
-            delivery = None if rates is None else _Delivery(hop, attempt, rates, *keys)
+            plan = self._plan
+            frames, blocks = FrameHarm.of(plan, hop, attempt), find_chances(plan, hop, attempt)
+            names = stream_key(plan.seed, "names", hop, attempt)
+            watched = frames is not None or blocks or self._cores.feed(hop)
+            delivery = _Delivery(hop, attempt, frames, blocks, names) if watched else None
             self._deliveries[hop, attempt] = delivery
         return self._deliveries[hop, attempt]
 
-    def _strike(
-        self, damaged: bytearray, frame: Frame, strikes: list[int], delivery: _Delivery
+    def _strike_block(self, harm: Harm, outline: Outline, delivery: _Delivery) -> bytes | None:
+        """Return what arrives of a block after what strikes it as a whole."""
+        hop, attempt = delivery.hop, delivery.attempt
+        if not delivery.blocks:
+            return harm.result()
+        place = self.place(outline.block_id, hop, attempt)
+        replaced: BlockStrike | None = None
+        for strike in find_block_strikes(outline.block_id, delivery.blocks, place.cluster):
+            if isinstance(strike.kind, HeadKind):
+                self._strike_head(harm, strike, outline, delivery)
+            elif replaced is None and self._can_happen(strike, hop):
+                replaced = strike
+        arrives: bytes | None = harm.result()
+        if replaced is not None:
+            everybody = tuple(frame.identity for frame in outline.frames)
+            self._note(replaced, outline.block_id, (), everybody, delivery)
+            arrives = replace_delivery(replaced, harm.result(), self._earlier(replaced, hop))
+        self._latest[hop] = harm.pristine
+        return arrives
+
+    def _strike_head(
+        self, harm: Harm, strike: BlockStrike, outline: Outline, delivery: _Delivery
     ) -> None:
-        """Flip bits of a frame in the copy `damaged`, and note each fault."""
-        identity, hop, attempt = frame.identity, delivery.hop, delivery.attempt
-        place = self.place(identity, hop, attempt)
-        shape = Shape(identity, delivery.shapes, 8 * frame.length)
-        for flip in find_flips(strikes, shape, delivery.rates, place.cluster):
-            apply_flips(damaged, frame.start, flip.bits)
-            name = draw(identity, delivery.names, flip.number)
-            fault = Fault(
-                f"{name:016x}",
-                flip.kind,
-                hop,
-                identity.hex(),
-                describe_record(identity),
-                flip.bits,
-                *place,
-                attempt,
-            )
-            self._struck[hop].append((identity, fault))
-            self._faults.setdefault(fault.fault_id, fault)
+        hit = head_bit(strike, outline)
+        if hit is None:
+            return
+        bit, number = hit
+        harm.flip(0, (bit,))
+        struck = outline.frames if number is None else outline.frames[number : number + 1]
+        identities = tuple(frame.identity for frame in struck)
+        of = outline.block_id if number is None else identities[0]
+        self._note(strike, of, (bit,), identities, delivery)
+
+    def _can_happen(self, strike: BlockStrike, hop: str) -> bool:
+        needs_other = strike.kind in (BlockKind.MISDIRECTED_BLOCK, BlockKind.STALE_BLOCK)
+        return not needs_other or self._earlier(strike, hop) is not None
+
+    def _earlier(self, strike: BlockStrike, hop: str) -> bytes | None:
+        """Return the block that arrives instead: of this hop, or the latest of another one."""
+        if strike.kind is BlockKind.STALE_BLOCK:
+            return self._latest.get(hop)
+        others = [data for other, data in self._latest.items() if other != hop]
+        return others[-1] if others else None
+
+    def _note(
+        self,
+        strike: BlockStrike,
+        struck: bytes,
+        bits: tuple[int, ...],
+        identities: tuple[bytes, ...],
+        delivery: _Delivery,
+    ) -> None:
+        """Note a fault of a block; `struck` is its id, or the identity of the one record."""
+        place = self.place(struck, delivery.hop, delivery.attempt)
+        fault = Fault(
+            f"{strike.word:016x}",
+            strike.kind,
+            delivery.hop,
+            struck.hex(),
+            describe_record(struck),
+            bits,
+            *place,
+            delivery.attempt,
+        )
+        self._struck[delivery.hop].append(_Struck(fault, identities))
+        self._faults.setdefault(fault.fault_id, fault)
+
+    def _name(self, fault: Fault, identity: bytes, number: int, delivery: _Delivery) -> Fault:
+        """Give a fault of a frame the name that it has in every run, and keep it."""
+        named = replace(fault, fault_id=f"{draw(identity, delivery.names, number):016x}")
+        self._faults.setdefault(named.fault_id, named)
+        return named
 
     def _enter(self, fault: Fault, outcome: FaultOutcome) -> None:
         """Enter an outcome; where a delivery was repeated as such, the worst one stands."""
-        before = self._faults[fault.fault_id].outcome
+        known = self._faults.get(fault.fault_id)
+        before = None if known is None else known.outcome
         if before is None or _SEVERITY.index(before) < _SEVERITY.index(outcome):
             self._faults[fault.fault_id] = replace(fault, outcome=outcome)
 
@@ -173,6 +246,6 @@ class FaultyTransit:
             (),
             *self.place(identity, hop, attempt),
             attempt,
-            FaultOutcome.ESCAPED,
+            outcome=FaultOutcome.ESCAPED,
         )
         self._faults[fault.fault_id] = fault

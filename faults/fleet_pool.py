@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .bitflips import Shape
 from .draws import draw, stream_key, to_index
 from .ecc import Hardware, Verdict, shield
 from .misses import Code, miss_probability
-from .widths import PRESETS, make_damage
+from .widths import PRESETS, Shape, make_damage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -35,6 +35,8 @@ _SCHEMA = pa.schema(
         pa.field("machine", pa.string(), nullable=False),
         pa.field("time_seconds", pa.int64(), nullable=False),
         pa.field("attempt", pa.int32(), nullable=False),
+        pa.field("cause", pa.string(), nullable=False),
+        pa.field("hardware", pa.string(), nullable=False),
         pa.field("outcome", pa.string(), nullable=True),
     ]
 )
@@ -58,13 +60,17 @@ class Fault:
         fault_id: 16 hexadecimal digits, the same in every run of the same plan.
         kind: the kind of the fault; "none" where nothing had been injected.
         hop: the hop at which it struck.
-        identity: the struck record's identity in hexadecimal.
-        record: the same to read: a document number, or the name of a run or row group.
-        bits: positions in the record's frame (lengths, identity, payload).
+        identity: the struck record's identity, or the struck block's id, in hexadecimal.
+        record: the same to read: a document number, or the name of a run, row group or block.
+        bits: that software saw flipped: positions in the record's frame (lengths, identity,
+            payload), or in the block where its head was struck.
         cluster: where the record was.
         machine: its machine there.
         time_seconds: simulated.
         attempt: the delivery that was struck; counts from 1.
+        cause: the outage that it is part of, else empty.
+        hardware: what the machine's memory protection made of it: corrected, reported (the record
+            was lost with notice) or missed; empty where it had no say.
         outcome: what became of it; None while undecided.
     """
 
@@ -78,6 +84,8 @@ class Fault:
     machine: str
     time_seconds: int
     attempt: int
+    cause: str = ""
+    hardware: str = ""
     outcome: FaultOutcome | None = None
 
 

@@ -1,7 +1,8 @@
 """Outages as values, and a fast answer to "is this machine down, or slow, at this time?".
 
 The lookup keeps one number per interval of one machine, sorted by machine and time, beside the
-latest end so far: any query is one binary search, however outages overlap.
+latest end so far: any query is one binary search, however outages overlap. Only to say which outage
+it is takes a walk back over those that overlap.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class Outage(NamedTuple):
 
 
 class OutageTable:
-    """Outages by machine and time; 16 bytes for each machine of each outage."""
+    """Outages by machine and time; 24 bytes for each machine of each outage."""
 
     def __init__(self, outages: Iterable[Outage], machines: Mapping[str, int]) -> None:
         """Take up the outages of clusters that have so many machines.
@@ -90,6 +91,8 @@ class OutageTable:
         self._starts = keys[order]
         latest = struck * _SPAN_SECONDS + np.minimum(ends, _SPAN_SECONDS - 1)
         self._latest_ends = np.maximum.accumulate(latest[order])
+        self._owners = np.repeat(np.arange(len(chosen)), lengths)[order]
+        self._outages = chosen
 
     def _expand(self, outages: Sequence[Outage], lengths: Wholes) -> Wholes:
         """Return the number, through all clusters, of each machine of each outage."""
@@ -106,6 +109,18 @@ class OutageTable:
         key = (self._firsts[cluster] + machine) * _SPAN_SECONDS + time_seconds
         before = int(self._starts.searchsorted(key, side="right")) - 1
         return before >= 0 and bool(self._latest_ends[before] > key)
+
+    def find(self, cluster: str, machine: int, time_seconds: int) -> Outage | None:
+        """Return the latest outage that holds this machine at this time, None if there is none."""
+        if not self.covers(cluster, machine, time_seconds):
+            return None
+        key = (self._firsts[cluster] + machine) * _SPAN_SECONDS + time_seconds
+        number = int(self._starts.searchsorted(key, side="right")) - 1
+        outage: Outage = self._outages[self._owners[number]]
+        while outage.end_seconds <= time_seconds:
+            number -= 1
+            outage = self._outages[self._owners[number]]
+        return outage
 
     def cover(self, cluster: str, machines: Wholes, times_seconds: Wholes) -> NDArray[np.bool_]:
         """Return the same for machines of a cluster, each at its own time."""

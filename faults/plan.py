@@ -1,41 +1,73 @@
 """A plan: a scenario resolved for one seed, fixed and hashed before the run.
 
-It holds all that a worker needs, as canonical JSON; its SHA-256 is part of the job's configuration
-hash, so that a folder cannot be gone on with under other faults.
+It holds all that a worker needs, as canonical JSON, the failures of machines included; its SHA-256
+is part of the job's configuration hash, so that a folder cannot be gone on with under other faults.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sealedbeam.pipeline.config import canonical_json
 from sealedbeam.pipeline.errors import IntegrityError
 
-from .bitflips import HopRates, Kind
-from .topology import Cluster, Fleet
+from .bursts import Burst, Mode
+from .ecc import Hardware
+from .exposure import Exposure
+from .kinds import ALL_KINDS, BLOCK_KINDS, MISCOMPUTED, BlockKind, HeadKind, MachineKind
+from .machines import ClusterShape, FailureRates, Schedule, make_schedule
+from .outages import Outage, Scope
+from .rates import BITS_PER_MEBIBYTE, per_bit_second_from_fit_per_gbit
+from .sphere import source_above
+from .strikes import HopRates
+from .topology import Cluster, Fleet, Position
+from .widths import PRESETS, Width
 
 if TYPE_CHECKING:
-    from .scenario import Scenario
+    from collections.abc import Iterable
+
+    from .scenario import BurstModel, FaultModel, OutageModel, Scenario
 
 FORMAT = "sealedbeam-fault-plan"
-VERSION = 1
-_MEBIBYTE_BITS = 8 << 20
+VERSION = 2
+BlockShares = list[tuple[HeadKind | BlockKind, dict[str, float]]]
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedFault:
-    """A kind of fault with its rate in each cluster, at certain hops."""
+class StatedFault:
+    """A kind of fault with its rate in each cluster, at certain hops.
 
-    kind: Kind
+    The rate is per MiB of frames for faults of memory, and per delivery for those of blocks.
+    """
+
+    kind: str
     hops: tuple[str, ...]
-    per_mebibyte: tuple[tuple[str, float], ...]
+    rates: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Memory:
+    """Upsets per bit and delivery in New York, by pattern, at certain hops."""
+
+    hops: tuple[str, ...]
+    rates: tuple[tuple[Width, float], ...]
+    sick_share_per_year: float
+
+
+@dataclass(frozen=True, slots=True)
+class Mercurial:
+    """The share of machines whose core computes wrongly, and of the results on them."""
+
+    share: float
+    share_of_results: float
+
+
+@dataclass(frozen=True)
 class Plan:
     """A scenario for one seed.
 
@@ -43,90 +75,222 @@ class Plan:
         seed: of the run.
         name: the scenario's.
         acceleration_note: how far its rates are from real ones.
+        accelerations: the stated factors, by section of the scenario.
         duration_seconds: the simulated time that it spans.
         clusters: where records are.
-        faults: what happens to them.
+        faults: what happens to them at stated rates.
+        memory: upsets at physical rates, None without.
+        bursts: what raises those.
+        outages: which machines fail when.
+        mercurial: wrong computations, None without.
     """
 
     seed: int
     name: str
     acceleration_note: str
+    accelerations: tuple[tuple[str, float], ...]
     duration_seconds: int
     clusters: tuple[Cluster, ...]
-    faults: tuple[PlannedFault, ...]
+    faults: tuple[StatedFault, ...]
+    memory: Memory | None = None
+    bursts: tuple[Burst, ...] = ()
+    outages: tuple[Outage, ...] = ()
+    mercurial: Mercurial | None = None
 
-    @property
+    @cached_property
     def fleet(self) -> Fleet:
         """All machines of the plan."""
         return Fleet(self.clusters, self.duration_seconds, self.seed)
 
+    @cached_property
+    def exposure(self) -> Exposure:
+        """The factors on the physical rates."""
+        share = 0.0 if self.memory is None else self.memory.sick_share_per_year
+        return Exposure(self.clusters, self.bursts, share, self.duration_seconds, self.seed)
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """Which machines are down when."""
+        return Schedule(self.outages, [shape_of(cluster) for cluster in self.clusters])
+
     def rates(self, hop: str) -> HopRates | None:
-        """Return the rates at `hop`, None where nothing can happen."""
-        by_cluster: dict[str, list[tuple[Kind, float]]] = {}
+        """Return the rates of upsets at `hop`, None where there are none."""
+        stated: dict[str, list[tuple[Width, float]]] = {}
         for fault in self.faults:
-            for cluster, rate in fault.per_mebibyte if hop in fault.hops else ():
+            for cluster, rate in fault.rates if _is_of_memory(fault, hop) else ():
                 if rate > 0:
-                    by_cluster.setdefault(cluster, []).append((fault.kind, rate / _MEBIBYTE_BITS))
-        if not by_cluster:
-            return None
-        return HopRates(by_cluster, max(sum(r for _, r in kinds) for kinds in by_cluster.values()))
+                    per_bit = rate / BITS_PER_MEBIBYTE
+                    stated.setdefault(cluster, []).append((Width(fault.kind), per_bit))
+        here = self.memory is not None and hop in self.memory.hops
+        physical = self.memory.rates if self.memory is not None and here else ()
+        highest = max((sum(rate for _, rate in rates) for rates in stated.values()), default=0.0)
+        highest += sum(rate for _, rate in physical) * (self.exposure.highest if physical else 0.0)
+        return HopRates(stated, physical, highest) if highest > 0 else None
+
+    def block_shares(self, hop: str) -> BlockShares:
+        """Return the shares of the deliveries at `hop` that each kind strikes, by cluster."""
+        shares: BlockShares = []
+        for kind in BLOCK_KINDS:
+            by_cluster: dict[str, float] = {}
+            for fault in self.faults:
+                for cluster, rate in (
+                    fault.rates if fault.kind == kind and hop in fault.hops else ()
+                ):
+                    by_cluster[cluster] = min(1.0, by_cluster.get(cluster, 0.0) + rate)
+            if any(by_cluster.values()):
+                shares.append((kind, by_cluster))
+        return shares
+
+    @property
+    def kinds(self) -> list[str]:
+        """Every kind of fault that can happen under this plan, in the order of reports."""
+        found = {fault.kind for fault in self.faults}
+        found |= {str(width) for width, _ in (self.memory.rates if self.memory else ())}
+        found |= set(map(str, MachineKind)) if self.outages else set()
+        found |= {MISCOMPUTED} if self.mercurial else set()
+        return [kind for kind in ALL_KINDS if kind in found]
 
     def to_json(self) -> str:
         """Return the plan as canonical JSON: the text of its file."""
-        return canonical_json(
-            {
-                "format": FORMAT,
-                "version": VERSION,
-                "seed": self.seed,
-                "name": self.name,
-                "acceleration_note": self.acceleration_note,
-                "duration_seconds": self.duration_seconds,
-                "clusters": [list(cluster) for cluster in self.clusters],
-                "faults": [
-                    [fault.kind, list(fault.hops), [list(pair) for pair in fault.per_mebibyte]]
-                    for fault in self.faults
-                ],
-            }
-        )
+        head = {"format": FORMAT, "version": VERSION, "kinds": self.kinds}
+        return canonical_json(head | asdict(self))
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """The SHA-256 of the plan's file, in hexadecimal."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
 
+def _is_of_memory(fault: StatedFault, hop: str) -> bool:
+    return hop in fault.hops and fault.kind not in BLOCK_KINDS
+
+
+def shape_of(cluster: Cluster) -> ClusterShape:
+    """Return a cluster as failures see it."""
+    return ClusterShape(
+        cluster.name, cluster.machines, cluster.machines_per_rack, cluster.racks_per_power_domain
+    )
+
+
 def make_plan(scenario: Scenario, seed: int) -> Plan:
-    """Return the plan of `scenario` for `seed`."""
-    names = [cluster.name for cluster in scenario.clusters]
-    faults = []
-    for fault in scenario.faults:
-        factors = dict.fromkeys(names, 1.0) if fault.clusters is None else fault.clusters
-        rates = ((name, fault.per_mebibyte * factors.get(name, 0.0)) for name in names)
-        faults.append(PlannedFault(fault.kind, tuple(sorted(set(fault.hops))), tuple(rates)))
+    """Return the plan of `scenario` for `seed`.
+
+    Raises:
+        UsageError: more failures are to be expected than can be kept.
+    """
+    names = [site.name for site in scenario.clusters]
+    clusters = tuple(site.cluster for site in scenario.clusters)
     return Plan(
         seed,
         scenario.name,
         scenario.acceleration_note,
+        tuple(_accelerations(scenario)),
         scenario.duration_seconds,
-        tuple(Cluster(cluster.name, cluster.machines) for cluster in scenario.clusters),
-        tuple(faults),
+        clusters,
+        tuple(_stated(fault, names) for fault in scenario.faults),
+        _memory(scenario),
+        tuple(_burst(burst) for burst in scenario.bursts),
+        tuple(_outages(scenario, clusters, seed)),
+        Mercurial(**scenario.mercurial_cores.model_dump()) if scenario.mercurial_cores else None,
+    )
+
+
+def _accelerations(scenario: Scenario) -> Iterable[tuple[str, float]]:
+    if scenario.memory is not None:
+        yield "memory", scenario.memory.acceleration
+    if scenario.machines is not None:
+        yield "machines", scenario.machines.acceleration
+
+
+def _stated(fault: FaultModel, names: list[str]) -> StatedFault:
+    factors = dict.fromkeys(names, 1.0) if fault.clusters is None else fault.clusters
+    rate = (fault.per_mebibyte or 0.0) + (fault.per_block or 0.0)
+    rates = tuple((name, rate * factors.get(name, 0.0)) for name in names)
+    return StatedFault(fault.kind, tuple(sorted(set(fault.hops))), rates)
+
+
+def _memory(scenario: Scenario) -> Memory | None:
+    memory = scenario.memory
+    if memory is None:
+        return None
+    per_bit = per_bit_second_from_fit_per_gbit(memory.fit_per_gbit) * memory.dwell_seconds
+    per_bit *= memory.acceleration
+    rates = tuple((width, share * per_bit) for width, share in PRESETS[memory.widths])
+    return Memory(tuple(sorted(set(memory.hops))), rates, scenario.sick_machines)
+
+
+def _burst(burst: BurstModel) -> Burst:
+    values = burst.model_dump(exclude={"above"})
+    above = burst.above
+    direction = source_above(above.latitude, above.longitude, burst.start_seconds)
+    return Burst(**values, direction=direction)
+
+
+def _outages(scenario: Scenario, clusters: tuple[Cluster, ...], seed: int) -> list[Outage]:
+    """Return the stated outages and those by chance, sorted by start."""
+    sizes = {cluster.name: cluster.machines for cluster in clusters}
+    found = [
+        _stated_outage(number, outage, sizes) for number, outage in enumerate(scenario.outages)
+    ]
+    if scenario.machines is not None:
+        rates = FailureRates(**scenario.machines.model_dump())
+        shapes = [shape_of(cluster) for cluster in clusters]
+        found += make_schedule(seed, shapes, rates, scenario.duration_seconds).outages
+    return sorted(found, key=lambda outage: (outage.start_seconds, outage))
+
+
+def _stated_outage(number: int, outage: OutageModel, sizes: dict[str, int]) -> Outage:
+    machines = outage.machines or sizes[outage.cluster] - outage.first_machine
+    return Outage(
+        outage.scope,
+        outage.cluster,
+        outage.first_machine,
+        machines,
+        outage.start_seconds,
+        outage.start_seconds + outage.seconds,
+        f"{outage.cluster}/{outage.scope}/stated-{number}",
     )
 
 
 def parse_plan(text: str) -> Plan:
     """Return the plan that `Plan.to_json` wrote."""
     value: dict[str, Any] = json.loads(text)
+    for key in ("format", "version", "kinds"):
+        del value[key]
+    memory, mercurial = value.pop("memory"), value.pop("mercurial")
     return Plan(
-        value["seed"],
-        value["name"],
-        value["acceleration_note"],
-        value["duration_seconds"],
-        tuple(Cluster(*cluster) for cluster in value["clusters"]),
-        tuple(
-            PlannedFault(Kind(kind), tuple(hops), tuple((name, rate) for name, rate in rates))
-            for kind, hops, rates in value["faults"]
-        ),
+        **value
+        | {
+            "accelerations": tuple(map(tuple, value["accelerations"])),
+            "clusters": tuple(_cluster_from(fields) for fields in value["clusters"]),
+            "faults": tuple(_fault_from(fields) for fields in value["faults"]),
+            "bursts": tuple(_burst_from(fields) for fields in value["bursts"]),
+            "outages": tuple(Outage(Scope(scope), *rest) for scope, *rest in value["outages"]),
+            "memory": memory and _memory_from(memory),
+            "mercurial": mercurial and Mercurial(**mercurial),
+        }
     )
+
+
+def _cluster_from(fields: list[Any]) -> Cluster:
+    name, machines, per_rack, per_domain, flux, hardware, position = fields
+    where = position and Position(*position)
+    return Cluster(name, machines, per_rack, per_domain, flux, Hardware(hardware), where)
+
+
+def _fault_from(fields: dict[str, Any]) -> StatedFault:
+    rates = tuple((name, rate) for name, rate in fields["rates"])
+    return StatedFault(fields["kind"], tuple(fields["hops"]), rates)
+
+
+def _burst_from(fields: dict[str, Any]) -> Burst:
+    x, y, z = fields["direction"]
+    return Burst(**fields | {"mode": Mode(fields["mode"]), "direction": (x, y, z)})
+
+
+def _memory_from(fields: dict[str, Any]) -> Memory:
+    rates = tuple((Width(width), rate) for width, rate in fields["rates"])
+    return Memory(tuple(fields["hops"]), rates, fields["sick_share_per_year"])
 
 
 def read_plan(path: str, sha256: str) -> Plan:

@@ -7,48 +7,41 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BeforeValidator, Field
 from pydantic import ValidationError as Invalid
-from sealedbeam.pipeline.config import nearest, read_yaml, refuse_bool
+from sealedbeam.pipeline.config import read_yaml
 from sealedbeam.pipeline.errors import UsageError
 from sealedbeam.pipeline.text import one_line
 
-from .bitflips import Kind
+from .bursts import Mode
+from .kinds import BLOCK_KINDS, MEMORY_KINDS
+from .machines import FailureRates
+from .mistakes import describe, list_mistakes
+from .outages import Scope
+from .rates import DRAM_FIT_PER_GBIT
+from .sites import (
+    CLUSTERS_MAX,
+    MACHINES_MAX,
+    ClusterName,
+    Model,
+    Real,
+    Site,
+    Text,
+    Whole,
+    load_sites,
+)
+from .vocabulary import ALLOWED, DURATION_SECONDS_MAX, FACTOR_MAX, FAULTS_MAX, RATE_MAX, WHOLE
+from .widths import PRESETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-DURATION_SECONDS_MAX = 366 * 86_400
-CLUSTERS_MAX = 64
 MACHINES_MIN = 2
-MACHINES_MAX = 1_000_000
-RATE_MAX = 100_000
-FACTOR_MAX = 1000
-FAULTS_MAX = 100
-_INPUT_LENGTH_MAX = 60
 
 Hop = Literal["pages", "documents", "runs", "shards"]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
-ClusterName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
-
-_RULE_KEYS = "kind, per_mebibyte, clusters, hops"
-_ALLOWED = {
-    "": "the keys name, description, acceleration_note, duration_seconds, clusters, faults",
-    "name": "a short text",
-    "description": "a text",
-    "acceleration_note": "a text that says how far the rates are from real ones",
-    "duration_seconds": f"a whole number from 1 to {DURATION_SECONDS_MAX:,}",
-    "clusters": f"1 to {CLUSTERS_MAX} clusters, each with the keys name, machines",
-    "clusters.name": "a name of up to 40 lower-case letters, digits and hyphens, used once",
-    "clusters.machines": f"a whole number from 1 to {MACHINES_MAX:,}",
-    "faults": f"up to {FAULTS_MAX} faults, each with the keys {_RULE_KEYS}",
-    "faults.kind": " or ".join(Kind),
-    "faults.per_mebibyte": f"a number from 0 to {RATE_MAX:,}",
-    "faults.clusters": "a list of clusters of this scenario, or a factor for some of them "
-    f"(0 to {FACTOR_MAX:,})",
-    "faults.hops": "some of pages, documents, runs, shards",
-}
+_HOPS: tuple[Hop, ...] = ("pages", "documents", "runs", "shards")
+Hops = Annotated[tuple[Hop, ...], Field(min_length=1)]
 
 
 def _as_factors(value: Any) -> Any:
@@ -56,41 +49,117 @@ def _as_factors(value: Any) -> Any:
     return dict.fromkeys(value, 1.0) if names else value
 
 
-Whole = Annotated[int, Field(strict=True)]
-Rate = Annotated[float, BeforeValidator(refuse_bool), Field(ge=0, le=RATE_MAX)]
-Factor = Annotated[float, BeforeValidator(refuse_bool), Field(ge=0, le=FACTOR_MAX)]
+Rate = Annotated[Real, Field(ge=0, le=RATE_MAX)]
+Factor = Annotated[Real, Field(ge=0, le=FACTOR_MAX)]
+Share = Annotated[Real, Field(ge=0, le=1)]
+Positive = Annotated[Real, Field(gt=0, le=1e30)]
+Seconds = Annotated[Whole, Field(ge=0, le=DURATION_SECONDS_MAX)]
+Factors = Annotated[
+    Annotated[dict[str, Factor], Field(min_length=1)] | None, BeforeValidator(_as_factors)
+]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class ClusterModel(_Model):
-    """A cluster and how many machines it has."""
-
-    name: ClusterName
-    machines: Annotated[Whole, Field(ge=1, le=MACHINES_MAX)]
-
-
-class FaultModel(_Model):
-    """A kind of fault and how often it is expected.
+class FaultModel(Model):
+    """A kind of fault and how often it is expected, as its author wants it.
 
     Attributes:
         kind: what happens.
-        per_mebibyte: expected faults for each MiB of frames that is delivered.
+        per_mebibyte: expected faults for each MiB of frames that is delivered: faults of memory.
+        per_block: share of the deliveries that it strikes: faults of blocks and their heads.
         clusters: where, with a factor on the rate; clusters that are not named are spared.
         hops: at which hops; all by default.
     """
 
-    kind: Kind
-    per_mebibyte: Rate
-    clusters: Annotated[
-        Annotated[dict[str, Factor], Field(min_length=1)] | None, BeforeValidator(_as_factors)
-    ] = None
-    hops: Annotated[tuple[Hop, ...], Field(min_length=1)] = ("pages", "documents", "runs", "shards")
+    kind: Annotated[str, Field(pattern=f"^({'|'.join((*MEMORY_KINDS, *BLOCK_KINDS))})$")]
+    per_mebibyte: Rate | None = None
+    per_block: Share | None = None
+    clusters: Factors = None
+    hops: Hops = _HOPS
 
 
-class Scenario(_Model):
+class MemoryModel(Model):
+    """Upsets at the rate of physics: it differs by site, burst and machine.
+
+    Attributes:
+        fit_per_gbit: failures of a Gbit in 10^9 hours, in New York.
+        dwell_seconds: how long a record lies in memory at each hop.
+        acceleration: multiplies the rate; printed in every report.
+        widths: the preset of what one upset flips.
+        hops: at which hops; all by default.
+    """
+
+    fit_per_gbit: Positive = DRAM_FIT_PER_GBIT
+    dwell_seconds: Positive = 1.0
+    acceleration: Positive = 1.0
+    widths: Annotated[str, Field(pattern=f"^({'|'.join(PRESETS)})$")] = "dram_hbm2"
+    hops: Hops = _HOPS
+
+
+class Above(Model):
+    """A place on Earth that a source stands above."""
+
+    latitude: Annotated[Real, Field(ge=-90, le=90)]
+    longitude: Annotated[Real, Field(ge=-180, le=180)]
+
+
+class BurstModel(Model):
+    """A burst of cosmic rays; see `bursts.Burst` for what the numbers mean."""
+
+    mode: Mode
+    start_seconds: Seconds
+    above: Above
+    duration_seconds: Annotated[Whole, Field(ge=1, le=DURATION_SECONDS_MAX)] = 600
+    amplitude: Annotated[Real, Field(gt=0, le=FACTOR_MAX)] = 1.0
+    exponent: Annotated[Real, Field(ge=0, le=10)] = 1.0
+    rise_seconds: Annotated[Real, Field(ge=0, le=DURATION_SECONDS_MAX)] = 60.0
+    decay_seconds: Annotated[Real, Field(gt=0, le=DURATION_SECONDS_MAX)] = 300.0
+    rigidity_scale_gv: Annotated[Real, Field(gt=0, le=100)] = 1.0
+    isotropic_share: Share = 0.1
+
+
+class MachinesModel(Model):
+    """How often machines fail by chance; see `machines.FailureRates` for the numbers."""
+
+    acceleration: Positive = 1.0
+    repair_factor: Annotated[Real, Field(gt=0, le=1000)] = 1.0
+    per_machine_year: Rate = FailureRates().per_machine_year
+    per_rack_year: Rate = FailureRates().per_rack_year
+    per_power_domain_year: Rate = FailureRates().per_power_domain_year
+    overheating_per_cluster_year: Rate = FailureRates().overheating_per_cluster_year
+    network_per_cluster_year: Rate = FailureRates().network_per_cluster_year
+    wonky_per_rack_year: Rate = FailureRates().wonky_per_rack_year
+    slow_per_machine_year: Rate = FailureRates().slow_per_machine_year
+    raised: Annotated[Real, Field(ge=0, lt=1)] = FailureRates().raised
+
+
+class OutageModel(Model):
+    """A failure at a stated time: some neighbouring machines of a cluster.
+
+    Attributes:
+        scope: what fails.
+        cluster: where.
+        first_machine: the lowest number of a machine that is struck.
+        machines: how many are; all from the first one on by default.
+        start_seconds: simulated.
+        seconds: until they are back.
+    """
+
+    scope: Scope
+    cluster: ClusterName
+    first_machine: Annotated[Whole, Field(ge=0, le=MACHINES_MAX)] = 0
+    machines: Annotated[Whole, Field(ge=1, le=MACHINES_MAX)] | None = None
+    start_seconds: Seconds
+    seconds: Annotated[Whole, Field(ge=1, le=DURATION_SECONDS_MAX)]
+
+
+class MercurialModel(Model):
+    """Cores that compute wrongly: the share of machines, and of the results on them."""
+
+    share: Share
+    share_of_results: Share
+
+
+class Scenario(Model):
     """What goes wrong, and where.
 
     Attributes:
@@ -99,29 +168,44 @@ class Scenario(_Model):
         acceleration_note: how far its rates are from real ones; printed in reports.
         duration_seconds: the simulated time over which the job's records are spread.
         clusters: where records are.
-        faults: what happens to them.
+        faults: what happens to them at rates that are stated.
+        memory: what happens to them at physical rates.
+        bursts: what raises the physical rates for a while.
+        sick_machines: the share of the machines whose memory falls sick in a year.
+        machines: failures by chance.
+        outages: failures at stated times.
+        mercurial_cores: wrong computations.
     """
 
     name: Annotated[Text, Field(max_length=80)]
     description: Text
     acceleration_note: Text
     duration_seconds: Annotated[Whole, Field(ge=1, le=DURATION_SECONDS_MAX)]
-    clusters: Annotated[tuple[ClusterModel, ...], Field(min_length=1, max_length=CLUSTERS_MAX)]
-    faults: Annotated[tuple[FaultModel, ...], Field(max_length=FAULTS_MAX)]
+    clusters: Annotated[tuple[Site, ...], Field(min_length=1, max_length=CLUSTERS_MAX)]
+    faults: Annotated[tuple[FaultModel, ...], Field(max_length=FAULTS_MAX)] = ()
+    memory: MemoryModel | None = None
+    bursts: Annotated[tuple[BurstModel, ...], Field(max_length=FAULTS_MAX)] = ()
+    sick_machines: Share = 0.0
+    machines: MachinesModel | None = None
+    outages: Annotated[tuple[OutageModel, ...], Field(max_length=FAULTS_MAX)] = ()
+    mercurial_cores: MercurialModel | None = None
 
 
 def load_scenario(path: Path) -> Scenario:
-    """Return the scenario in a YAML file.
+    """Return the scenario in a YAML file; a file of clusters that it names lies beside it.
 
     Raises:
-        UsageError: the file cannot be read, or says something that is not allowed.
+        UsageError: a file cannot be read, or says something that is not allowed.
     """
     values = read_yaml(path, "scenario")
-    if isinstance(values, dict) and values and not set(_keys([])).intersection(map(str, values)):
+    if isinstance(values, dict) and values and not set(Scenario.model_fields) & set(values):
         raise UsageError(
-            one_line(f"{path} is no scenario, which has {_ALLOWED['']}; ")
+            one_line(f"{path} is no scenario, which has {ALLOWED['']}; ")
             + "give a configuration with --config"
         )
+    if isinstance(values, dict) and isinstance(values.get("clusters"), str):
+        clusters = load_sites(path.parent / values["clusters"]).clusters
+        values = values | {"clusters": [site.model_dump() for site in clusters]}
     return parse_scenario(values, str(path))
 
 
@@ -134,9 +218,7 @@ def parse_scenario(values: Any, origin: str) -> Scenario:
     try:
         scenario = Scenario.model_validate(values)
     except Invalid as invalid:
-        problems = [
-            _describe(error["loc"], error["type"], error["input"]) for error in invalid.errors()
-        ]
+        problems = list_mistakes(invalid, ALLOWED, WHOLE)
     else:
         problems = list(_find_contradictions(scenario))
     if problems:
@@ -144,44 +226,68 @@ def parse_scenario(values: Any, origin: str) -> Scenario:
     return scenario
 
 
-def _describe(location: tuple[int | str, ...], kind: str, value: Any) -> str:
-    """Return one problem: where, what is there, and what is allowed there."""
-    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    where = where.removeprefix(".") or "the scenario"
-    names = [part for part in location if isinstance(part, str)]
-    if kind == "extra_forbidden":
-        near = nearest(names[-1], _keys(names[:-1]))
-        return f"{where} is not known; {near or f'allowed: {_allowed(names[:-1])}'}"
-    if kind == "missing":
-        return f"{where} is missing; allowed: {_allowed(names)}"
-    shown = repr(value)
-    if len(shown) > _INPUT_LENGTH_MAX:
-        shown = f"{shown[:_INPUT_LENGTH_MAX]}..."
-    return f"{where} is {shown}; allowed: {_allowed(names)}"
-
-
-def _keys(names: list[str]) -> list[str]:
-    """Return the keys that are allowed at a place."""
-    place = "".join(f"{name}." for name in names)
-    inside = [key.removeprefix(place) for key in _ALLOWED if key.startswith(place)]
-    return [key for key in inside if key and "." not in key]
-
-
-def _allowed(names: list[str]) -> str:
-    while (known := _ALLOWED.get(".".join(names))) is None:
-        names = names[:-1]
-    return known
-
-
 def _find_contradictions(scenario: Scenario) -> Iterator[str]:
     """Yield what is wrong between values that are right each by itself."""
-    known: set[str] = set()
+    known: dict[str, int] = {}
     for number, cluster in enumerate(scenario.clusters):
         if cluster.name in known:
-            yield _describe(("clusters", number, "name"), "", cluster.name)
-        known.add(cluster.name)
+            yield _wrong(("clusters", number, "name"), cluster.name)
+        known[cluster.name] = cluster.machines
     for number, fault in enumerate(scenario.faults):
-        for name in sorted(set(fault.clusters or ()) - known):
-            yield f"faults[{number}].clusters names {name!r}; allowed: {', '.join(sorted(known))}"
-    if sum(cluster.machines for cluster in scenario.clusters) < MACHINES_MIN:
+        yield from _contradictions_of_fault(number, fault, known)
+    for number, outage in enumerate(scenario.outages):
+        yield from _contradictions_of_outage(number, outage, known, scenario.duration_seconds)
+    for number, burst in enumerate(scenario.bursts):
+        if burst.start_seconds >= scenario.duration_seconds:
+            yield _late(f"bursts[{number}]", burst.start_seconds, scenario.duration_seconds)
+    placeless = [cluster.name for cluster in scenario.clusters if cluster.position is None]
+    if scenario.bursts and placeless:
+        yield f"bursts need to know where {', '.join(placeless)} is; allowed: {_place_keys()}"
+    if scenario.memory is None and (scenario.bursts or scenario.sick_machines):
+        yield "memory is missing; bursts and sick_machines raise its rate"
+    if sum(known.values()) < MACHINES_MIN:
         yield "clusters have 1 machine in all; allowed: 2 at least, as a retry goes to another one"
+
+
+def _contradictions_of_fault(
+    number: int, fault: FaultModel, known: dict[str, int]
+) -> Iterator[str]:
+    where = f"faults[{number}]"
+    for name in sorted(set(fault.clusters or ()) - set(known)):
+        yield f"{where}.clusters names {name!r}; allowed: {', '.join(sorted(known))}"
+    of_memory = fault.kind in MEMORY_KINDS
+    wanted, other = ("per_mebibyte", "per_block") if of_memory else ("per_block", "per_mebibyte")
+    if getattr(fault, wanted) is None:
+        yield f"{where}.{wanted} is missing; allowed: {ALLOWED[f'faults.{wanted}']}"
+    if getattr(fault, other) is not None:
+        yield f"{where}.{other} does not go with {fault.kind}; allowed: {wanted}"
+
+
+def _contradictions_of_outage(
+    number: int, outage: OutageModel, known: dict[str, int], duration_seconds: int
+) -> Iterator[str]:
+    where = f"outages[{number}]"
+    if outage.cluster not in known:
+        yield f"{where}.cluster is {outage.cluster!r}; allowed: {', '.join(sorted(known))}"
+    elif outage.first_machine + (outage.machines or 1) > known[outage.cluster]:
+        yield (
+            f"{where} goes past the last machine of {outage.cluster}; "
+            f"allowed: machines 0 to {known[outage.cluster] - 1:,}"
+        )
+    if outage.start_seconds >= duration_seconds:
+        yield _late(where, outage.start_seconds, duration_seconds)
+
+
+def _late(where: str, seconds: int, duration_seconds: int) -> str:
+    return (
+        f"{where}.start_seconds is {seconds:,}, outside the run; "
+        f"allowed: 0 to {duration_seconds - 1:,}, as duration_seconds says"
+    )
+
+
+def _place_keys() -> str:
+    return "latitude and longitude in every cluster"
+
+
+def _wrong(location: tuple[int | str, ...], value: Any) -> str:
+    return describe(location, "", value, allowed=ALLOWED, whole=WHOLE)

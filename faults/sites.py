@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic import ValidationError as Invalid
 from sealedbeam.pipeline.config import read_yaml, refuse_bool
 from sealedbeam.pipeline.errors import UsageError
@@ -15,12 +15,14 @@ from .ecc import Hardware
 from .flux import QUIET_SHARE, flux_factor
 from .machines import ClusterShape
 from .mistakes import describe, list_mistakes
-from .scenario import CLUSTERS_MAX, MACHINES_MAX, ClusterName, Text, Whole
+from .topology import Cluster, Position
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+CLUSTERS_MAX = 64
+MACHINES_MAX = 1_000_000
 ALTITUDE_METRES_MIN = -430
 ALTITUDE_METRES_MAX = 6000
 CUTOFF_GV_MAX = 20
@@ -28,42 +30,47 @@ MACHINES_PER_RACK_MAX = 1000
 RACKS_PER_POWER_DOMAIN_MAX = 10_000
 MEMORY_GIB_MAX = 65_536
 
-_CLUSTER_KEYS = (
-    "name, latitude, longitude, altitude_metres, cutoff_rigidity_gv, machines, machines_per_rack, "
-    "racks_per_power_domain, memory_gib, hardware"
-)
+CLUSTER_WORDS = {
+    "name": "a name of up to 40 lower-case letters, digits and hyphens, used once",
+    "latitude": "a number of degrees from -90 to 90",
+    "longitude": "a number of degrees from -180 to 180",
+    "altitude_metres": f"a number from {ALTITUDE_METRES_MIN:,} to {ALTITUDE_METRES_MAX:,}",
+    "cutoff_rigidity_gv": f"a number from 0 to {CUTOFF_GV_MAX}, or nothing",
+    "machines": f"a whole number from 1 to {MACHINES_MAX:,}",
+    "machines_per_rack": f"a whole number from 1 to {MACHINES_PER_RACK_MAX:,}",
+    "racks_per_power_domain": f"a whole number from 1 to {RACKS_PER_POWER_DOMAIN_MAX:,}",
+    "memory_gib": f"a number above 0, at most {MEMORY_GIB_MAX:,}",
+    "hardware": " or ".join(Hardware),
+}
+"""What each key of a cluster may say."""
 _ALLOWED = {
     "": "the keys description, clusters",
     "description": "a text",
-    "clusters": f"1 to {CLUSTERS_MAX} clusters, each with the keys {_CLUSTER_KEYS}",
-    "clusters.name": "a name of up to 40 lower-case letters, digits and hyphens, used once",
-    "clusters.latitude": "a number of degrees from -90 to 90",
-    "clusters.longitude": "a number of degrees from -180 to 180",
-    "clusters.altitude_metres": f"a number from {ALTITUDE_METRES_MIN:,} to {ALTITUDE_METRES_MAX:,}",
-    "clusters.cutoff_rigidity_gv": f"a number from 0 to {CUTOFF_GV_MAX}, or nothing",
-    "clusters.machines": f"a whole number from 1 to {MACHINES_MAX:,}",
-    "clusters.machines_per_rack": f"a whole number from 1 to {MACHINES_PER_RACK_MAX:,}",
-    "clusters.racks_per_power_domain": f"a whole number from 1 to {RACKS_PER_POWER_DOMAIN_MAX:,}",
-    "clusters.memory_gib": f"a number above 0, at most {MEMORY_GIB_MAX:,}",
-    "clusters.hardware": " or ".join(Hardware),
+    "clusters": f"1 to {CLUSTERS_MAX} clusters, each with the keys {', '.join(CLUSTER_WORDS)}",
+    **{f"clusters.{key}": words for key, words in CLUSTER_WORDS.items()},
 }
 _WHOLE = "the file of clusters"
 
 
-_Real = Annotated[float, BeforeValidator(refuse_bool)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
+ClusterName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+Whole = Annotated[int, Field(strict=True)]
+Real = Annotated[float, BeforeValidator(refuse_bool)]
 
 
-class _Model(BaseModel):
+class Model(BaseModel):
+    """Values that were checked, and do not change; unknown keys are mistakes."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Site(_Model):
-    """A cluster and the place where it stands.
+class Site(Model):
+    """A cluster and the place where it stands, which may be left out where it does not matter.
 
     Attributes:
         name: what reports call it.
         latitude: in degrees, north is positive.
-        longitude: in degrees, east is positive.
+        longitude: in degrees, east is positive; both or none of the two.
         altitude_metres: above the sea.
         cutoff_rigidity_gv: the real one, where it is known; else that of the dipole holds.
         machines: how many it has.
@@ -74,20 +81,22 @@ class Site(_Model):
     """
 
     name: ClusterName
-    latitude: Annotated[_Real, Field(ge=-90, le=90)]
-    longitude: Annotated[_Real, Field(ge=-180, le=180)]
-    altitude_metres: Annotated[_Real, Field(ge=ALTITUDE_METRES_MIN, le=ALTITUDE_METRES_MAX)] = 0.0
-    cutoff_rigidity_gv: Annotated[_Real, Field(ge=0, le=CUTOFF_GV_MAX)] | None = None
+    latitude: Annotated[Real, Field(ge=-90, le=90)] | None = None
+    longitude: Annotated[Real, Field(ge=-180, le=180)] | None = None
+    altitude_metres: Annotated[Real, Field(ge=ALTITUDE_METRES_MIN, le=ALTITUDE_METRES_MAX)] = 0.0
+    cutoff_rigidity_gv: Annotated[Real, Field(ge=0, le=CUTOFF_GV_MAX)] | None = None
     machines: Annotated[Whole, Field(ge=1, le=MACHINES_MAX)]
     machines_per_rack: Annotated[Whole, Field(ge=1, le=MACHINES_PER_RACK_MAX)] = 40
     racks_per_power_domain: Annotated[Whole, Field(ge=1, le=RACKS_PER_POWER_DOMAIN_MAX)] = 19
-    memory_gib: Annotated[_Real, Field(gt=0, le=MEMORY_GIB_MAX)] = 64.0
+    memory_gib: Annotated[Real, Field(gt=0, le=MEMORY_GIB_MAX)] = 64.0
     hardware: Hardware = Hardware.SECDED
 
     @property
-    def burst_site(self) -> BurstSite:
-        """Its place, as bursts see it."""
-        return BurstSite(
+    def position(self) -> Position | None:
+        """Where it stands, None if that was left out."""
+        if self.latitude is None or self.longitude is None:
+            return None
+        return Position(
             self.latitude, self.longitude, self.altitude_metres, self.cutoff_rigidity_gv
         )
 
@@ -98,12 +107,25 @@ class Site(_Model):
             self.name, self.machines, self.machines_per_rack, self.racks_per_power_domain
         )
 
+    @property
+    def cluster(self) -> Cluster:
+        """The same as a plan has it."""
+        return Cluster(
+            *self.shape,
+            flux_factor=self.flux_factor(),
+            hardware=self.hardware,
+            position=self.position,
+        )
+
     def flux_factor(self, quiet_share: float = QUIET_SHARE) -> float:
         """Return its usual rate of upsets, that of New York at sea level being 1."""
-        return flux_factor(self.altitude_metres, self.burst_site.rigidity_gv, quiet_share)
+        if self.position is None:
+            return 1.0
+        rigidity_gv = BurstSite(*self.position).rigidity_gv
+        return flux_factor(self.altitude_metres, rigidity_gv, quiet_share)
 
 
-class SiteFile(_Model):
+class SiteFile(Model):
     """A file of clusters.
 
     Attributes:
@@ -135,7 +157,7 @@ def parse_sites(values: Any, origin: str) -> SiteFile:
     except Invalid as invalid:
         problems = list_mistakes(invalid, _ALLOWED, _WHOLE)
     else:
-        problems = list(_find_doubles(sites))
+        problems = [*_find_doubles(sites), *_find_placeless(sites)]
     if problems:
         raise UsageError(f"{origin}: {one_line('; '.join(dict.fromkeys(problems)))}")
     return sites
@@ -148,3 +170,11 @@ def _find_doubles(sites: SiteFile) -> Iterator[str]:
             place = ("clusters", number, "name")
             yield describe(place, "", site.name, allowed=_ALLOWED, whole=_WHOLE)
         known.add(site.name)
+
+
+def _find_placeless(sites: SiteFile) -> Iterator[str]:
+    for number, site in enumerate(sites.clusters):
+        for key in ("latitude", "longitude"):
+            if getattr(site, key) is None:
+                place = ("clusters", number, key)
+                yield describe(place, "missing", None, allowed=_ALLOWED, whole=_WHOLE)

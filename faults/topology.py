@@ -5,6 +5,7 @@ Rules:
 2. A retry is delivered on another machine than the attempt before it, in any cluster.
 3. A record's time is that of its identity, uniform over the scenario, the same at every hop; each
    retry is some seconds later. Time is simulated: nothing here looks at a clock.
+4. Neighbours by number stand in one rack, neighbouring racks hang on one power supply.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sealedbeam.pipeline.integrity.channel import Place
 
 from .draws import draw, stream_key, to_index
+from .ecc import Hardware
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,11 +25,48 @@ if TYPE_CHECKING:
 RETRY_DELAY_SECONDS_MAX = 30
 
 
+class Position(NamedTuple):
+    """Where a cluster stands: degrees, metres above the sea, its own cutoff where it is known."""
+
+    latitude_degrees: float
+    longitude_degrees: float
+    altitude_metres: float
+    cutoff_rigidity_gv: float | None
+
+
 class Cluster(NamedTuple):
-    """A cluster of a scenario."""
+    """A cluster of a plan.
+
+    Attributes:
+        name: what reports call it.
+        machines: how many it has.
+        machines_per_rack: the last rack may have fewer.
+        racks_per_power_domain: the last domain may have fewer.
+        flux_factor: its usual rate of upsets; 1 in New York, and where no position is given.
+        hardware: what protects its memory before software sees it.
+        position: None where it does not matter.
+    """
 
     name: str
     machines: int
+    machines_per_rack: int = 40
+    racks_per_power_domain: int = 19
+    flux_factor: float = 1.0
+    hardware: Hardware = Hardware.NONE
+    position: Position | None = None
+
+
+class Spot(NamedTuple):
+    """The cluster, the machine's number in it, and the simulated time of a delivery."""
+
+    cluster: Cluster
+    machine: int
+    time_seconds: int
+
+    @property
+    def place(self) -> Place:
+        """The same as the pipeline knows it."""
+        return Place(self.cluster.name, f"machine-{self.machine:05d}", self.time_seconds)
 
 
 class Fleet:
@@ -42,7 +81,7 @@ class Fleet:
         self._time_key = stream_key(seed, "time")
         self._keys: dict[tuple[str, int], int] = {}
 
-    def place(self, identity: bytes, hop: str, attempt: int) -> Place:
+    def spot(self, identity: bytes, hop: str, attempt: int) -> Spot:
         """Return where and when `identity` is delivered; attempts count from 1."""
         total = self._ends[-1]
         machine = to_index(draw(identity, self._key(hop, 1)), total)
@@ -52,9 +91,13 @@ class Fleet:
             machine = (machine + 1 + to_index(draw(identity, key), total - 1)) % total
             seconds += 1 + to_index(draw(identity, key, 1), RETRY_DELAY_SECONDS_MAX)
         number = bisect_right(self._ends, machine)
-        name, machines = self._clusters[number]
-        local = machine - self._ends[number] + machines
-        return Place(name, f"machine-{local:05d}", min(seconds, self._duration_seconds - 1))
+        cluster = self._clusters[number]
+        local = machine - self._ends[number] + cluster.machines
+        return Spot(cluster, local, min(seconds, self._duration_seconds - 1))
+
+    def place(self, identity: bytes, hop: str, attempt: int) -> Place:
+        """Return the same as the pipeline knows it."""
+        return self.spot(identity, hop, attempt).place
 
     def _key(self, hop: str, attempt: int) -> int:
         key = self._keys.get((hop, attempt))

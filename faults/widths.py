@@ -30,8 +30,6 @@ from .rates import FIELD_CLASSES
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from .bitflips import Shape
-
 _BYTE = 8
 _NIBBLE = 4
 _WORD = 64
@@ -78,6 +76,17 @@ class Damage(NamedTuple):
     width: Width
     bits: tuple[int, ...]
     stuck_at: int | None = None
+
+
+class Shape(NamedTuple):
+    """A frame that was struck: whose it is, how long (64 bits at least), and the key to draw by.
+
+    The key is of another stream than the strikes were drawn from.
+    """
+
+    identity: bytes
+    key: int
+    length_bits: int
 
 
 Shares = tuple[tuple[Width, float], ...]

@@ -159,8 +159,8 @@ def _read_campaign(root: Path) -> Campaign | None:
     return Campaign(
         plan["name"],
         plan["acceleration_note"],
-        tuple(name for name, _ in plan["clusters"]),
-        tuple(dict.fromkeys(kind for kind, *_ in plan["faults"])),
+        tuple(name for name, *_ in plan["clusters"]),
+        tuple(plan["kinds"]),
         {key: number for key, number in injected.items() if number},
         escaped,
     )

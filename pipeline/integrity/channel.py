@@ -37,6 +37,9 @@ class Transit(Protocol):
     def place(self, identity: bytes, hop: str, attempt: int) -> Place:
         """Return where the record is at this delivery; a pure function of its arguments."""
 
+    def compute(self, identity: bytes, stage: str, attempt: int, result: bytes) -> bytes:
+        """Return what the machine of an attempt makes of a computation, before it is sealed."""
+
     def settle(self, hop: str, carried: Carried) -> None:
         """Learn what the consumer made of a block: the channel's only look at results."""
 
@@ -94,6 +97,16 @@ class PerfectTransit:
     ) -> Place:
         """Return the worker's own place."""
         return self.here
+
+    def compute(
+        self,
+        identity: bytes,  # noqa: ARG002 - the protocol's
+        stage: str,  # noqa: ARG002 - the protocol's
+        attempt: int,  # noqa: ARG002 - the protocol's
+        result: bytes,
+    ) -> bytes:
+        """Return the result itself."""
+        return result
 
     def settle(self, hop: str, carried: Carried) -> None:
         """Nothing to learn."""

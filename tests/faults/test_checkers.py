@@ -36,7 +36,7 @@ FAULT = Fault(
     "machine-00001",
     42,
     1,
-    FaultOutcome.CORRECTED,
+    outcome=FaultOutcome.CORRECTED,
 )
 
 texts = st.text("abc-0123456789", min_size=1, max_size=8)
@@ -52,6 +52,8 @@ faults = st.builds(
     texts,
     st.integers(0, 10**6),
     st.integers(1, 9),
+    st.sampled_from(["", "dublin/rack/0"]),
+    st.sampled_from(["", "missed"]),
     st.none() | st.sampled_from(list(FaultOutcome)),
 )
 

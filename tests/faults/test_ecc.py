@@ -8,10 +8,9 @@ from itertools import combinations, product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sealedbeam.faults.bitflips import Shape
 from sealedbeam.faults.ecc import Hardware, Shielded, Verdict, hsiao_columns, shield
 from sealedbeam.faults.rates import FIELD_CLASSES
-from sealedbeam.faults.widths import Width, make_damage
+from sealedbeam.faults.widths import Shape, Width, make_damage
 
 FRAMES = st.integers(8, 300).map(lambda length_bytes: 8 * length_bytes)
 FIELD_WIDTHS = (

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sealedbeam.faults.bitflips import apply_flips
 from sealedbeam.faults.misses import FOUR_FLIPS_SEEN_BITS, Code, miss_probability
 from sealedbeam.pipeline.integrity.syndrome import POLYNOMIAL_REFLECTED
 
@@ -61,7 +60,8 @@ def test_patterns_that_are_never_missed_are_not(data: bytes, bits: set[int]) -> 
     struck = sorted(bits)
     if miss_probability(Code.CRC32C, struck, 8 * len(data)) == 0:
         damaged = bytearray(data)
-        apply_flips(damaged, 0, struck)
+        for bit in struck:
+            damaged[bit >> 3] ^= 1 << (bit & 7)
         assert google_crc32c.value(bytes(damaged)) != google_crc32c.value(data)
 
 

@@ -26,7 +26,10 @@ def test_shipped_scenario_is_valid(path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"faults": [flips("gamma", 1)]}, "faults[0].kind is 'gamma'; allowed: single_bit or"),
+        (
+            {"faults": [flips("gamma", 1)]},
+            "faults[0].kind is 'gamma'; allowed: of memory: single_bit,",
+        ),
         (
             {"faults": [flips("single_bit", -2.0)]},
             "faults[0].per_mebibyte is -2.0; allowed: a number from 0 to 100,000",
@@ -109,7 +112,7 @@ def test_hops_are_those_of_the_job() -> None:
 def test_named_clusters_have_their_factor_and_the_rest_none() -> None:
     """A factor multiplies the rate; a cluster that is not named is spared."""
     planned = make_plan(flips("single_bit", 8.0, clusters={"oregon": 2}))
-    assert planned.faults[0].per_mebibyte == (("dublin", 0.0), ("oregon", 16.0))
+    assert planned.faults[0].rates == (("dublin", 0.0), ("oregon", 16.0))
     rates = planned.rates("pages")
     assert rates is not None
     assert rates.highest == 16 / (8 << 20)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sealedbeam.faults.bursts import BurstSite
 from sealedbeam.faults.ecc import Hardware
 from sealedbeam.faults.sites import load_sites, parse_sites
 from sealedbeam.faults.sphere import unit_vector
@@ -53,10 +54,13 @@ def test_site_gives_physics_what_it_needs() -> None:
     values = {**SITE, "altitude_metres": 20, "machines_per_rack": 8, "hardware": "parity"}
     site = parse_sites({"description": "x", "clusters": [values]}, "x").clusters[0]
     assert site.shape.racks == 5
-    assert site.burst_site.altitude_metres == 20
+    assert site.position is not None
+    assert site.position.altitude_metres == 20
+    assert site.cluster.flux_factor == site.flux_factor()
     assert site.hardware is Hardware.PARITY
     own = site.model_copy(update={"cutoff_rigidity_gv": 17.0})
-    assert own.burst_site.rigidity_gv == 17
+    assert own.position is not None
+    assert BurstSite(*own.position).rigidity_gv == 17
     assert own.flux_factor() < 0.6 < site.flux_factor()
 
 
@@ -94,7 +98,10 @@ def test_mistake_is_told_once_with_its_place(changes: dict[str, Any], message: s
         ([], "the file of clusters is []; allowed: the keys description, clusters"),
         ({"description": "x"}, "clusters is missing; allowed: 1 to 64 clusters"),
         ({"description": "x", "clusters": []}, "clusters is []; allowed: 1 to 64 clusters"),
-        ({"description": "x", "clusters": [{"name": "a"}]}, "clusters[0].latitude is missing"),
+        (
+            {"description": "x", "clusters": [{"name": "a", "machines": 2}]},
+            "clusters[0].latitude is missing",
+        ),
         ({"description": "x", "clusters": [SITE, SITE]}, "clusters[1].name is 'dublin'; allowed"),
         ({"descripton": "x", "clusters": [SITE]}, "description is missing; allowed: a text"),
     ],

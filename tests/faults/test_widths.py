@@ -8,10 +8,10 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sealedbeam.faults.bitflips import Shape
 from sealedbeam.faults.draws import draw, stream_key, to_index
 from sealedbeam.faults.widths import (
     PRESETS,
+    Shape,
     Width,
     bits_that_flip,
     choose_width,

@@ -65,6 +65,16 @@ class FlippingTransit:
         del identity, hop, attempt
         return Place(CLUSTER, "", 0)
 
+    def compute(
+        self,
+        identity: bytes,  # noqa: ARG002 - the protocol's
+        stage: str,  # noqa: ARG002 - the protocol's
+        attempt: int,  # noqa: ARG002 - the protocol's
+        result: bytes,
+    ) -> bytes:
+        """Compute rightly."""
+        return result
+
     def settle(self, hop: str, carried: Carried) -> None:
         """Nothing to learn."""
 

@@ -101,7 +101,7 @@ def add_campaign(root: Path, outcomes: tuple[FaultOutcome, ...]) -> None:
     scenario = make_scenario(flips("single_bit", 1), flips("double_bit", 1), name="a <scenario>")
     (folder / "plan.json").write_text(make_plan(scenario, 0).to_json())
     faults = [
-        Fault(str(n), "single_bit", "pages", "00", "0", (n,), "oregon", "m", 0, 1, outcome)
+        Fault(str(n), "single_bit", "pages", "00", "0", (n,), "oregon", "m", 0, 1, outcome=outcome)
         for n, outcome in enumerate(outcomes)
     ]
     (folder / "journal-00000.parquet").write_bytes(encode_journal(faults))
