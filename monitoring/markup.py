@@ -5,6 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from sealedbeam.pipeline.text import harmless
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -21,7 +23,7 @@ def tag(name: str, *children: str, **attributes: str) -> Markup:
     A trailing underscore of an attribute's name is dropped: `class_`.
     """
     head = "".join(
-        f' {key.rstrip("_")}="{escape(value)}"' for key, value in attributes.items() if value
+        f' {key.rstrip("_")}="{_escape(value)}"' for key, value in attributes.items() if value
     )
     return Markup(f"<{name}{head}>{join(children)}</{name}>")
 
@@ -29,8 +31,13 @@ def tag(name: str, *children: str, **attributes: str) -> Markup:
 def join(children: Iterable[str]) -> Markup:
     """Return children one after the other."""
     return Markup(
-        "".join(child if isinstance(child, Markup) else escape(child) for child in children)
+        "".join(child if isinstance(child, Markup) else _escape(child) for child in children)
     )
+
+
+def _escape(text: str) -> str:
+    """Return `text` without what is markup in HTML, and without what turns text round."""
+    return escape(harmless(text))
 
 
 def trusted(text: str) -> Markup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from sealedbeam.pipeline.errors import UsageError
+from sealedbeam.pipeline.errors import SealedBeamError
 
 from .report import render_report
 from .textfile import render_ledger, render_truth
@@ -33,7 +33,7 @@ def publish(root: Path, totals: LedgerTotals, summary: Mapping[str, Any], comman
 
     Raises:
         IntegrityError: a committed file cannot be read.
-        UsageError: the folder cannot be written.
+        SealedBeamError: the folder cannot be written.
     """
     view = read_view(root, totals, summary, command)
     files = {METRICS: render_ledger(view), REPORT: render_report(view)}
@@ -51,4 +51,6 @@ def _replace(path: Path, data: bytes) -> None:
         aside.replace(path)
     except OSError as error:
         aside.unlink(missing_ok=True)
-        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+        raise SealedBeamError(
+            f"cannot write {path}: {error.strerror}; put that right and run the same command again"
+        ) from None

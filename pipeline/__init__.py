@@ -5,6 +5,7 @@ crawl        reads web archives
 index        parses, tokenises, inverts, merges and searches
 jobs         plans, commits, resumes and supervises
 records      the values that travel between the stages
+text         one line of foreign text
 fields       packs byte strings into one payload
 manifest     which bytes a finished index consists of
 parquet      reads small Parquet files whole
@@ -12,6 +13,7 @@ config       options, checked, and their hash
 filesystems  finds and opens input files
 errors       the errors that end a job
 cli          the command line
+console      streams, errors of one line, exit codes
 display      results as text
 progress     how far a job is
 """

@@ -1,14 +1,22 @@
 """Web archives: reading them record by record, past damage, in parts that fit together.
 
 warc          parts of an archive, their extents, reading one record again
-framing       where records begin and end, and where the next one is after damage
-gzip_member   inflates single members, proven complete
+framing       what the kinds of archive have in common
+members       archives with one compressed member for each record
+plain         archives whose records lie end to end
+resync        where reading goes on after damage
+effort        bounds the work that is spent on bytes without getting a record
+codec         inflates one member, proven complete
+gzip_member   gzip members, fast and exactly
 gzip_format   header and trailer of a gzip member
+frames        Zstandard and LZ4 frames
+listing       lists of what archives should hold, and the differences
 window        bounded views of stored bytes and of inflated streams
 warc_header   WARC and HTTP headers, field by field
 warc_record   a record and its page, from complete bytes
 digests       declared digests: good, absent or bad
 detect        how an archive is laid out
+lookalikes    what a file is that is no archive
 source        the seam to files, stores or memory
 values        what the reader returns, and its vocabulary
 """

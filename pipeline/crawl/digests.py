@@ -36,6 +36,7 @@ _BASE32: Final = re.compile(rb"([A-Za-z2-7]+)=*")
 _HEXADECIMAL: Final = re.compile(rb"[0-9A-Fa-f]+")
 _CHUNK_HEAD: Final = re.compile(rb"\s{0,16}([0-9A-Fa-f]{1,12})[^\r\n]{0,4096}\r?\n")
 _MAX_DECODED_BYTES: Final = 256 << 20
+_MAX_CHUNKS: Final = 1 << 18  # a chunk costs a microsecond, however short it is
 _PIECE_BYTES: Final = 1 << 20
 
 
@@ -117,9 +118,12 @@ def _fits_decoded(declared: _Declared, payload: memoryview, encodings: Encodings
 
 
 def _chunks(body: memoryview) -> Iterator[memoryview]:
-    """Yield the chunks of a chunked body as far as it is well formed."""
+    """Yield the chunks of a chunked body as far as it is well formed, up to a fixed number."""
     position = 0
-    while head := _CHUNK_HEAD.match(body, position):
+    for _ in range(_MAX_CHUNKS):
+        head = _CHUNK_HEAD.match(body, position)
+        if head is None:
+            return
         length = int(head[1], 16)
         if length == 0 or length > len(body) - head.end():
             return
@@ -130,7 +134,7 @@ def _chunks(body: memoryview) -> Iterator[memoryview]:
 def _inflated(pieces: list[Buffer], engine: zlib._Decompress) -> Iterator[bytes]:
     """Yield the pieces decoded, as far as they can be and no further than a fixed bound."""
     decoded_bytes = 0
-    for piece in pieces:
+    for piece in _cut_small(pieces):
         rest: Buffer = piece
         while rest and not engine.eof and decoded_bytes < _MAX_DECODED_BYTES:
             try:
@@ -140,7 +144,15 @@ def _inflated(pieces: list[Buffer], engine: zlib._Decompress) -> Iterator[bytes]
             decoded_bytes += len(decoded)
             yield decoded
             rest = engine.unconsumed_tail
-    yield engine.flush()
+    if decoded_bytes < _MAX_DECODED_BYTES:  # it would decode all that is left
+        yield engine.flush()
+
+
+def _cut_small(pieces: list[Buffer]) -> Iterator[Buffer]:
+    """Yield the pieces in smaller ones: an engine copies all that it could not take yet."""
+    for piece in pieces:
+        for start in range(0, len(piece), _PIECE_BYTES):
+            yield piece[start : start + _PIECE_BYTES]
 
 
 def _gzip_inflater() -> zlib._Decompress:

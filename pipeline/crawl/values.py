@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 MAX_HEADER_BYTES = 1 << 16  # a record header or an HTTP header; real ones are under 4 KiB
 MAX_CONTENT_LENGTH = 1 << 40  # above it a Content-Length is nonsense, not a large record
-DEFAULT_MAX_RECORD_BYTES = 256 << 20
+MAX_PAGE_BODY_BYTES = 32 << 20  # of a stored body a page keeps so much, and a byte to tell of more
+DEFAULT_MAX_RECORD_BYTES = 128 << 20  # reading one takes four times as much; longer ones are media
 
 
 class Container(StrEnum):
@@ -19,8 +20,25 @@ class Container(StrEnum):
 
     GZIP_MEMBERS = "gzip_members"  # one gzip member for each record
     GZIP_WHOLE = "gzip_whole"  # member boundaries say nothing about records
+    ZSTD_FRAMES = "zstd_frames"  # one Zstandard frame for each record
+    ZSTD_WHOLE = "zstd_whole"
+    LZ4_FRAMES = "lz4_frames"  # one LZ4 frame for each record
+    LZ4_WHOLE = "lz4_whole"
     PLAIN = "plain"
-    UNKNOWN = "unknown"  # not a WARC
+    UNKNOWN = "unknown"  # no web archive
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether records have offsets in the inflated stream only, so that it is one part."""
+        return self in _STREAMS
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether there is a reader for it."""
+        return self is not Container.UNKNOWN
+
+
+_STREAMS = frozenset((Container.GZIP_WHOLE, Container.ZSTD_WHOLE, Container.LZ4_WHOLE))
 
 
 class Digest(StrEnum):
@@ -36,10 +54,12 @@ class Reason(StrEnum):
 
     JUNK = "junk"  # no record and no gzip member begins here
     BAD_GZIP_MEMBER = "bad_gzip_member"  # deflate data, CRC or size do not hold
+    BAD_FRAME = "bad_frame"  # a Zstandard or LZ4 frame does not decode or fails its checksum
     TRUNCATED = "truncated"  # the file ends inside it
     BAD_HEADER = "bad_header"  # no WARC header, an endless one, or one without a type
     BAD_CONTENT_LENGTH = "bad_content_length"  # missing, malformed, or not where the record ends
     TOO_LARGE = "too_large"  # over the limit for one record
+    TOO_COSTLY = "too_costly"  # to find out more takes more work than is allowed
     EXTENT_CHANGED = "extent_changed"  # a record is there, but not with the length asked for
 
 
@@ -48,9 +68,10 @@ class WarcRecord:
     """One intact record.
 
     `offset` and `length` are the stored extent, of the compressed member where there is one, so
-    that the extents of consecutive records tile the file. Only in a `GZIP_WHOLE` archive, whose
-    stored bytes have no such extents, they count in the inflated stream. `page` is set for
-    response, resource and revisit records with an http or https URI; others are only counted.
+    that the extents of consecutive records tile the file (but for frames that hold no record, such
+    as a Zstandard dictionary). Only in an archive that is one stream, whose stored bytes have no
+    such extents, they count in the inflated stream. `page` is set for response, resource and
+    revisit records with an http or https URI; others are only counted.
     """
 
     offset: int
@@ -92,7 +113,8 @@ class Damage:
 class Extent:
     """What a part read: `first` is its first record's offset, `end` where the next part begins.
 
-    `end` is the offset of the first record that the part does not own, or the end of the data.
+    `end` is the offset of the first record that the part does not own, or the end of the data; a
+    part that searched and found nothing to begin with says only that its own end lies behind it.
     """
 
     first: int | None

@@ -12,8 +12,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from .framing import GzipMembers, PlainRecords
-from .gzip_format import MAGIC
+from .frames import Lz4Codec, ZstdCodec
+from .gzip_member import GzipCodec
+from .members import Members
+from .plain import PlainRecords
+from .resync import set_aside
 from .values import (
     DEFAULT_MAX_RECORD_BYTES,
     Container,
@@ -28,8 +31,12 @@ from .window import SCAN_BYTES, WINDOW_BYTES, InflatedWindow, StoredWindow
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .codec import Codec
     from .framing import Framing
     from .source import ByteSource
+    from .window import Window
+
+_MAGIC_BYTES = 3  # that a member's neighbour begins with, where inflating looks for its end
 
 
 class PartReader:
@@ -54,32 +61,38 @@ class PartReader:
 
         Args:
             source: the stored bytes.
-            container: how records lie in them; `GZIP_WHOLE` is always one part from 0.
+            container: how records lie in them; what is one stream is always one part from 0.
             start: first stored byte of the part.
             stop: first stored byte after it.
             exact_start: whether a record must begin at `start`; if not, it is searched for.
             max_record_bytes: a longer record is set aside, never held.
             check_digests: whether to compare digests; unchecked ones are reported as absent.
         """
-        if container is Container.GZIP_WHOLE and (start != 0 or not exact_start):
-            raise ValueError("an archive in one gzip stream is a single part that starts at 0")
+        if container.is_stream and (start != 0 or not exact_start):
+            raise ValueError("an archive in one stream is a single part that starts at 0")
         self.extent: Extent | None = None
         self._framing = _framing(
             source, container, max_record_bytes=max_record_bytes, check=check_digests
         )
         self._start = start
-        self._stop = sys.maxsize if container is Container.GZIP_WHOLE else stop
+        self._stop = sys.maxsize if container.is_stream else stop
         self._exact_start = exact_start
 
     def __iter__(self) -> Iterator[WarcRecord | Region]:
         framing = self._framing
-        position = self._start if self._exact_start else framing.find(self._start)
+        position = self._start
+        if not self._exact_start:
+            position = framing.find(position, self._stop)
+            if position >= self._stop:
+                self.extent = Extent(None, self._stop)
+                return
+        position = framing.skip(position)
         first: int | None = None
         reported = False
         while not framing.at_end(position):
             found = framing.read_at(position)
             if isinstance(found, Damage):
-                region = _set_aside(framing, position, found)
+                region = set_aside(framing, position, found)
                 position += region.length
                 reported = framing.at_end(position)
                 yield region
@@ -87,7 +100,7 @@ class PartReader:
             if position >= self._stop:
                 break
             first = position if first is None else first
-            position += found.length
+            position = framing.skip(position + found.length)
             yield found
         else:
             if framing.stream_damage and not reported:
@@ -106,14 +119,14 @@ def read_record(
 ) -> WarcRecord | Region:
     """Return the record with this extent, as `PartReader` gave it, or why it is not there.
 
-    In a `GZIP_WHOLE` archive everything before it is inflated again.
+    In an archive that is one stream everything before it is inflated again.
     """
     framing = _framing(
         source,
         container,
         max_record_bytes=max_record_bytes,
         check=check_digests,
-        window_bytes=min(length + len(MAGIC), WINDOW_BYTES),
+        window_bytes=min(length + _MAGIC_BYTES, WINDOW_BYTES),
     )
     if framing.at_end(offset):
         return Region(offset, length, Reason.TRUNCATED)
@@ -133,45 +146,33 @@ def _framing(
     check: bool,
     window_bytes: int = WINDOW_BYTES,
 ) -> Framing:
-    if container is Container.GZIP_MEMBERS:
-        windows = StoredWindow(source, window_bytes), StoredWindow(source, SCAN_BYTES)
-        return GzipMembers(*windows, max_record_bytes=max_record_bytes, check=check)
-    if container is Container.PLAIN:
-        window = StoredWindow(source, window_bytes)
-        return PlainRecords(window, max_record_bytes=max_record_bytes, check=check)
-    if container is Container.GZIP_WHOLE:
-        inflated = InflatedWindow(source)
-        return PlainRecords(inflated, max_record_bytes=max_record_bytes, check=check)
-    raise ValueError("the input is not a WARC archive")
+    if not container.is_readable:
+        raise ValueError("the input is not a WARC archive")
+    codec = codec_of(container, source)
+    stored = StoredWindow(source, window_bytes)
+    if codec is not None and not container.is_stream:
+        scan = StoredWindow(source, SCAN_BYTES)
+        return Members(stored, scan, codec, max_record_bytes=max_record_bytes, check=check)
+    window: Window = stored if codec is None else InflatedWindow(source, codec)
+    return PlainRecords(window, max_record_bytes=max_record_bytes, check=check)
 
 
-def _set_aside(framing: Framing, position: int, damage: Damage) -> Region:
-    """Return the damaged region at `position`, which ends where reading can go on."""
-    end = damage.end
-    if end is None or not damage.certain:
-        end = _resume_at(framing, position, end)
-    reason = damage.reason
-    if framing.at_end(end):
-        reason = framing.stream_damage or reason
-    elif reason is Reason.TRUNCATED:
-        reason = framing.broken_inside
-    return Region(position, end - position, reason)
+def codec_of(container: Container, source: ByteSource) -> Codec | None:
+    """Return how an archive is compressed, None if it is not."""
+    match container:
+        case Container.GZIP_MEMBERS | Container.GZIP_WHOLE:
+            return GzipCodec()
+        case Container.ZSTD_FRAMES | Container.ZSTD_WHOLE:
+            return ZstdCodec(source)
+        case Container.LZ4_FRAMES | Container.LZ4_WHOLE:
+            return Lz4Codec()
+        case _:
+            return None
 
 
-def _resume_at(framing: Framing, position: int, guess: int | None) -> int:
-    """Return where reading goes on after damage that may reach to `guess`.
-
-    Records found before a good guess are either an archive inside the damaged record, or neighbours
-    that a damaged deflate stream ran into and ended with, as such streams tend to fall into step.
-    Neighbours fill the space up to the guess; inner records are followed by what encloses them.
-    """
-    found = framing.find(position + 1)
-    if guess is None or found >= guess or not (framing.at_end(guess) or framing.starts_at(guess)):
-        return found
-    neighbour = found
-    while neighbour < guess:
-        record = framing.read_at(neighbour)
-        if isinstance(record, Damage):
-            return guess
-        neighbour += record.length
-    return found if neighbour == guess else guess
+def inflated_window(container: Container, source: ByteSource) -> InflatedWindow:
+    """Return a window on the inflated stream of an archive that is one."""
+    codec = codec_of(container, source)
+    if codec is None:
+        raise ValueError("the input is not compressed")
+    return InflatedWindow(source, codec)

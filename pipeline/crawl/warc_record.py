@@ -7,7 +7,7 @@ from typing import Final
 from sealedbeam.pipeline.records import Page
 
 from .digests import Encodings, check_digests
-from .values import Digest, WarcRecord
+from .values import MAX_PAGE_BODY_BYTES, Digest, WarcRecord
 from .warc_header import Fields, WarcHeader, parse_http, text
 
 _PAGE_TYPES: Final = frozenset({"response", "resource", "revisit"})
@@ -61,7 +61,7 @@ def _resource(url: str, fields: Fields, block: memoryview) -> Page:
         content_type=text(fields.get(b"\ncontent-type:")),
         content_encoding="",
         transfer_encoding="",
-        body=block,
+        body=block[: MAX_PAGE_BODY_BYTES + 1],
     )
 
 
@@ -75,6 +75,6 @@ def _response(kind: str, url: str, header: WarcHeader, data: bytes) -> tuple[Pag
         content_type=text(http.get(b"\ncontent-type:")),
         content_encoding=text(http.get(b"\ncontent-encoding:")),
         transfer_encoding=text(http.get(b"\ntransfer-encoding:")),
-        body=memoryview(data)[body_start : header.block_end],
+        body=memoryview(data)[body_start : header.block_end][: MAX_PAGE_BODY_BYTES + 1],
     )
     return page, body_start

@@ -9,10 +9,11 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
-from .gzip_format import TRAILER_BYTES, header_length, trailer_of
+from .codec import CodecError
 from .values import MAX_HEADER_BYTES, Reason
 
 if TYPE_CHECKING:
+    from .codec import Codec, Engine
     from .source import ByteSource
 
 WINDOW_BYTES = 4 << 20
@@ -97,7 +98,7 @@ class FirstMember(NamedTuple):
 
 
 class InflatedWindow:
-    """A window on the inflated stream of one or more gzip members; offsets only ascend.
+    """A window on the inflated stream of one or more members; offsets only ascend.
 
     A failed check at the end of a member is remembered and reading goes on; data that cannot be
     inflated end the stream.
@@ -105,14 +106,17 @@ class InflatedWindow:
 
     random_access = False
 
-    def __init__(self, source: ByteSource) -> None:
+    def __init__(self, source: ByteSource, codec: Codec, stored_start: int = 0) -> None:
+        """Inflate what begins at the stored offset `stored_start`."""
         self.damage: Reason | None = None
         self.first_member: FirstMember | None = None
         self._source = source
-        self._stored_offset = 0
+        self._codec = codec
+        self._stored = StoredWindow(source, _STORED_CHUNK_BYTES)
+        self._stored_offset = stored_start
         self._base = 0
         self._data = bytearray()
-        self._engine: zlib._Decompress | None = None
+        self._engine: Engine | None = None
         self._crc = 0
         self._member_bytes = 0
         self._ended = False
@@ -143,45 +147,47 @@ class InflatedWindow:
         engine = self._engine or self._open_member()
         if engine is None:
             return
-        chunk = engine.unconsumed_tail
-        if not chunk:
+        chunk = b""
+        if engine.needs_input:
             chunk = self._source.read(self._stored_offset, _STORED_CHUNK_BYTES)
             self._stored_offset += len(chunk)
         try:
             inflated = engine.decompress(chunk, _INFLATED_CHUNK_BYTES)
-        except zlib.error:
-            self._stop(Reason.BAD_GZIP_MEMBER)
+        except CodecError:
+            self._stop(self._codec.broken)
             return
         self._crc = zlib.crc32(inflated, self._crc)
         self._member_bytes += len(inflated)
         self._data += inflated
         if engine.eof:
             self._close_member(len(engine.unused_data))
-        elif not chunk and not inflated:
+        elif not chunk and not inflated and engine.needs_input:
             self._stop(Reason.TRUNCATED)
 
-    def _open_member(self) -> zlib._Decompress | None:
+    def _open_member(self) -> Engine | None:
+        self._stored_offset = self._codec.skip(self._stored, self._stored_offset)
         head = self._source.read(self._stored_offset, MAX_HEADER_BYTES)
-        skip = header_length(head)
-        if not head or skip is None:
+        opened = self._codec.open(head)
+        if opened is None:
             self._stop(Reason.JUNK if head else None)
             return None
+        self._engine, skip = opened
         self._stored_offset += skip
         self._crc = self._member_bytes = 0
-        self._engine = zlib.decompressobj(-zlib.MAX_WBITS)
         return self._engine
 
     def _close_member(self, unused: int) -> None:
         self._engine = None
-        trailer = self._source.read(self._stored_offset - unused, TRAILER_BYTES)
+        trailer_bytes = self._codec.trailer_bytes
+        trailer = self._source.read(self._stored_offset - unused, trailer_bytes)
         self._stored_offset += len(trailer) - unused
         self.first_member = self.first_member or FirstMember(
             self._member_bytes, self._stored_offset
         )
-        if len(trailer) < TRAILER_BYTES:
+        if len(trailer) < trailer_bytes:
             self._stop(Reason.TRUNCATED)
-        elif trailer != trailer_of(self._crc, self._member_bytes):
-            self.damage = Reason.BAD_GZIP_MEMBER
+        elif not self._codec.proves(trailer, self._crc, self._member_bytes):
+            self.damage = self._codec.broken
 
     def _stop(self, damage: Reason | None) -> None:
         self._ended = True

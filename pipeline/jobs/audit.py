@@ -28,6 +28,7 @@ from sealedbeam.pipeline.records import Document
 
 from .context import JobContext
 from .entry import decode_entry
+from .expect import LISTING, counts_of
 from .finish import COMPLETE, FAILED, INCOMPLETE, JOB, SUMMARY
 from .plan import InputFile
 from .store import Store
@@ -82,7 +83,7 @@ def _why_unfinished(store: Store) -> str:
     """Say what is known of a job without a manifest, and what to do."""
     try:
         summary = json.loads(store.read(SUMMARY))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         summary = {}
     if isinstance(summary, dict) and summary.get("status") == FAILED:
         return (
@@ -172,17 +173,22 @@ def _check_ledger(store: Store, manifest: Manifest, report: Audit) -> None:
                 return  # the file was named above; without it no sum means anything
     try:
         context = _context(store, manifest)
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return  # the job file was named above
     totals = total(context, entries)
     report.findings += [*totals.reconciliation.findings, *totals.too_many_dropped]
-    unreadable = any(file.container is Container.UNKNOWN for file in context.inputs)
+    unreadable = any(not file.container.is_readable for file in context.inputs)
     expected = json.loads(
         json.dumps(summarise(context, totals, INCOMPLETE if unreadable else COMPLETE))
     )
+    if any(file.path == LISTING for file in manifest.files):
+        try:
+            expected["inputs"] |= counts_of(json.loads(store.read(LISTING)))
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+            return  # the file was named above
     try:
         summary = dict(json.loads(store.read(SUMMARY)))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         report.findings.append(f"{SUMMARY} cannot be read; the ledger still can")
         return
     found = {key: value for key, value in summary.items() if key not in _NOT_COMPARED}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sealedbeam.pipeline.crawl.values import WarcRecord
 from sealedbeam.pipeline.crawl.warc import read_record
 from sealedbeam.pipeline.index.http_body import decode_body
-from sealedbeam.pipeline.index.parse import Rejected, parse_page
+from sealedbeam.pipeline.index.parse import Parsed, parse_page
 from sealedbeam.pipeline.integrity.lineage import Origin
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ def derive_documents(context: JobContext, identities: Sequence[bytes]) -> list[t
     derived = []
     for identity in identities:
         page = derive_page(context, Origin.decode(identity))
-        document = None if page is None else parse_page(page)
-        if document is not None and not isinstance(document, Rejected):
-            derived.append((identity, document.to_payload()))
+        result = None if page is None else parse_page(page)
+        if isinstance(result, Parsed):
+            derived.append((identity, result.document.to_payload()))
     return derived
 
 
@@ -58,4 +58,4 @@ def derive_body_digest(context: JobContext, origin: Origin) -> bytes | None:
     if page is None:
         return None
     body = decode_body(page.body, page.transfer_encoding, page.content_encoding)
-    return None if body is None else hashlib.sha256(body).digest()
+    return None if body is None else hashlib.sha256(body.data).digest()

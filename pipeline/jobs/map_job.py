@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 PAGES = "pages"
 DOCUMENTS = "documents"
+PARSE = "parse"
 RUNS = "runs"
 UNDECODABLE = "undecodable_payload"
 CHANGED_IN_USE = "changed_in_use"
@@ -251,7 +252,9 @@ class _MapTask:
         else:
             for cut in result.cuts:
                 self._entry.count("documents", f"cut_{cut}")
-            documents.append((accepted.identity, result.document.to_payload()))
+            payload = result.document.to_payload()
+            payload = self._transit.compute(accepted.identity, PARSE, 1, payload)
+            documents.append((accepted.identity, payload))
 
     def _parse_within_limits(self, page: Page, origin: Origin) -> Parsed | Rejected | Skip:
         skip = self._skips.before_parsing(origin.offset)

@@ -73,12 +73,12 @@ def plan_parts(inputs: Sequence[InputFile], part_bytes: int) -> list[Part]:
     """Return the parts of all readable inputs, in input order."""
     parts: list[Part] = []
     for source, file in enumerate(inputs):
-        if file.container is Container.UNKNOWN:
+        if not file.container.is_readable:
             continue
         step = part_bytes
         if file.container is Container.PLAIN:
             step *= PLAIN_PART_FACTOR
-        if file.container is Container.GZIP_WHOLE:
+        if file.container.is_stream:
             step = max(1, file.size)
         for start in range(0, file.size, step):
             stop = min(start + step, file.size)
@@ -107,7 +107,8 @@ def misstitched(parts: Sequence[Part], extents: Mapping[int, Extent]) -> list[Pa
         if end is not None and not settled and not _agrees(part, extent, end):
             again.append(replace(part, start=end, exact_start=True))
             settled = True
-        end = extent.end
+        searched_in_vain = extent.first is None and end is not None
+        end = max(end or 0, extent.end) if searched_in_vain else extent.end
     return again
 
 
@@ -116,5 +117,5 @@ def _agrees(part: Part, extent: Extent, end: int) -> bool:
         return True
     if extent.first is None:
         # Nothing starts in this part: right if the neighbour's next record lies behind it.
-        return end >= part.stop and extent.end == end
+        return end >= part.stop
     return extent.first == end

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sealedbeam.pipeline.crawl.values import Container
+from sealedbeam.pipeline.index.limits import Cut
 from sealedbeam.pipeline.integrity.ledger import HopAccount, Outcome, merge_accounts
 from sealedbeam.pipeline.integrity.reconcile import Equation, Verdict, reconcile
 
@@ -23,12 +23,21 @@ if TYPE_CHECKING:
 
 HOPS = (PAGES, DOCUMENTS, RUNS, SHARDS)
 
+POISON_FREE = 10
+"""So few poison records are hostile pages, however small the archive, and fail no job.
+
+They are no drops at a hop: they crossed it intact. Nor are they mere damage of the inputs: where
+they are many, it is the machine or its limits that cannot cope, and an index of what is left would
+pass for one of the archive. So beyond these the limit for drops holds for them too.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:
     """The sum of all entries of a finished job, and what it says.
 
-    `too_many_dropped` names each hop whose share of dropped records is over the limit.
+    `too_many_dropped` names each hop whose share of dropped records is over the limit, and poison
+    records, where they are too many.
     """
 
     hops: dict[str, HopAccount]
@@ -65,11 +74,19 @@ def total(context: JobContext, entries: Sequence[Entry]) -> Totals:
         for file in entry.files
         if file.path.startswith("documents/")
     )
-    reconciliation = reconcile(
-        hops, _equations(hops, counts, rows), sealed=context.policy.protection.seals
-    )
+    skipped = sum(len(entry.details.get("skipped", ())) for entry in entries)
+    equations = [
+        *_equations(hops, counts, rows),
+        Equation(
+            "poison records set aside = records on the parts' skip lists",
+            sum(counts.get("poison", {}).values()),
+            skipped,
+        ),
+    ]
+    reconciliation = reconcile(hops, equations, sealed=context.policy.protection.seals)
     limit = context.config.max_dropped_ratio
-    return Totals(hops, counts, reconciliation, _over_limit(hops, limit))
+    over = _over_limit(hops, limit) + _poison_over_limit(counts, limit)
+    return Totals(hops, counts, reconciliation, over)
 
 
 def _equations(hops: Mapping[str, HopAccount], counts: Counts, rows: int) -> list[Equation]:
@@ -117,6 +134,15 @@ def _over_limit(hops: Mapping[str, HopAccount], limit: float) -> tuple[str, ...]
     return tuple(over)
 
 
+def _poison_over_limit(counts: Counts, limit: float) -> tuple[str, ...]:
+    poison = sum(counts.get("poison", {}).values())
+    read = counts.get("pages", {}).get("read", 0)
+    if poison <= max(limit * read, POISON_FREE if limit else 0):
+        return ()
+    share = f"{poison} records beside {read} pages could not be worked on"
+    return (f"poison: {share}, more than the allowed share of {limit:g}",)
+
+
 def summarise(context: JobContext, totals: Totals, status: str) -> dict[str, Any]:
     """Return what summary.json says, but for the seconds and the faults."""
     config = context.config
@@ -131,6 +157,7 @@ def summarise(context: JobContext, totals: Totals, status: str) -> dict[str, Any
         },
         "hops": {hop: _outcomes(account) for hop, account in totals.hops.items()},
         "documents": totals.indexed,
+        "cut": {cut: totals.get("documents", f"cut_{cut}") for cut in Cut},
         "tokens": totals.get("shards", "tokens"),
         "terms": totals.get("shards", "terms"),
         "postings": totals.get("shards", "postings"),
@@ -150,7 +177,7 @@ def summarise(context: JobContext, totals: Totals, status: str) -> dict[str, Any
 
 def unreadable_inputs(context: JobContext) -> tuple[str, ...]:
     """Return the paths of the inputs that are no archive that can be read."""
-    return tuple(file.path for file in context.inputs if file.container is Container.UNKNOWN)
+    return tuple(file.path for file in context.inputs if not file.container.is_readable)
 
 
 def _outcomes(account: HopAccount) -> dict[str, int]:

@@ -121,3 +121,15 @@ def test_broken_encodings_are_bad_not_fatal(body: bytes) -> None:
 def test_absent_hash_is_never_computed() -> None:
     """Good answers need one hash: the block is not looked at when the payload fits."""
     assert check(sha1(BODY).encode(), block=sha1(b"wrong").encode()) is Digest.GOOD
+
+
+def test_chunks_are_bounded() -> None:
+    """Of very many chunks the first are joined: a digest of them all is not confirmed."""
+    chunk = b"1\r\na\r\n"
+    encodings = Encodings("chunked", "")
+
+    def check_joined(count: int) -> Digest:
+        return check(sha1(b"a" * count).encode(), chunk * count, encodings)
+
+    assert check_joined(2**18) is Digest.GOOD
+    assert check_joined(2**18 + 1) is Digest.BAD

@@ -11,13 +11,9 @@ from fastwarc.stream_io import GzipReader
 from hypothesis import given
 from hypothesis import strategies as st
 from sealedbeam.pipeline.crawl import BytesSource, Reason
-from sealedbeam.pipeline.crawl.gzip_member import (
-    Member,
-    _inflate_exactly,
-    _inflate_fast,
-    inflate_member,
-    inflate_prefix,
-)
+from sealedbeam.pipeline.crawl.codec import Member, inflate_exactly
+from sealedbeam.pipeline.crawl.effort import Effort
+from sealedbeam.pipeline.crawl.gzip_member import GzipCodec, _inflate_fast
 from sealedbeam.pipeline.crawl.values import Damage
 from sealedbeam.pipeline.crawl.window import StoredWindow
 
@@ -26,10 +22,23 @@ from tests.support.archives import flip_bit, gzip_member, junk
 CONTENT = b"content of a member " * 50
 MEMBER = gzip_member(CONTENT)
 LIMIT = 1 << 20
+CODEC = GzipCodec()
 
 
 def window(data: bytes) -> StoredWindow:
     return StoredWindow(BytesSource(data))
+
+
+def exactly(stored: StoredWindow, offset: int, limit: int) -> Member | Damage:
+    return inflate_exactly(CODEC, stored, offset, limit, Effort(LIMIT))
+
+
+def fast(stored: StoredWindow, offset: int, limit: int) -> Member | None:
+    return _inflate_fast(stored, offset, limit, Effort(LIMIT))
+
+
+def inflate_member(stored: StoredWindow, offset: int, limit: int) -> Member | Damage:
+    return CODEC.inflate(stored, offset, limit, Effort(LIMIT))
 
 
 def named(*, header_checksum: bool) -> bytes:
@@ -44,9 +53,10 @@ def named(*, header_checksum: bool) -> bytes:
 def test_optional_header_fields(member: bytes) -> None:
     """Extra field, name, comment and header checksum are taken as part of the header."""
     assert gzip.decompress(member) == CONTENT
-    for way in (_inflate_fast, _inflate_exactly):
+    for way in (fast, exactly):
         assert Member(CONTENT, len(member)) == way(window(member + MEMBER), 0, LIMIT)
-    assert CONTENT[:10] == inflate_prefix(member, 10)
+    assert CODEC.may_begin(member, (CONTENT[:10],))
+    assert not CODEC.may_begin(member, (CONTENT[1:11],))
 
 
 def test_wrong_header_checksum() -> None:
@@ -92,5 +102,4 @@ def test_the_fast_way_never_says_more_than_the_exact_one(data: st.DataObject) ->
     for _ in range(data.draw(st.integers(0, 3))):
         stored = flip_bit(stored, data.draw(st.integers(0, len(stored) - 1)))
     stored = stored[: data.draw(st.integers(1, len(stored)))]
-    fast = _inflate_fast(window(stored), 0, LIMIT)
-    assert fast in (None, _inflate_exactly(window(stored), 0, LIMIT))
+    assert fast(window(stored), 0, LIMIT) in (None, exactly(window(stored), 0, LIMIT))

@@ -24,7 +24,7 @@ from tests.support.archives import (
     response_record,
 )
 from tests.support.reading import (
-    ALL,
+    EVERY,
     MeteredSource,
     bodies,
     extents,
@@ -34,7 +34,7 @@ from tests.support.reading import (
 )
 
 
-@pytest.mark.parametrize("container", ALL)
+@pytest.mark.parametrize("container", EVERY)
 @pytest.mark.parametrize("answer", [Digest.GOOD, Digest.ABSENT])
 def test_every_record_is_read_with_its_extent(container: Container, answer: Digest) -> None:
     """An undamaged archive of each layout gives all records, their extents, pages and digests."""
@@ -46,7 +46,7 @@ def test_every_record_is_read_with_its_extent(container: Container, answer: Dige
     assert [record.warc_type for record in records(found)] == ["warcinfo"] + ["response"] * 30
 
 
-@pytest.mark.parametrize("container", ALL)
+@pytest.mark.parametrize("container", EVERY)
 def test_read_record_gives_what_iteration_gave(container: Container) -> None:
     """Each record can be read again alone from its extent."""
     archive = build_archive(6, container)
@@ -90,14 +90,14 @@ def test_incompressible_member_with_magics_inside() -> None:
 def test_members_longer_than_the_window() -> None:
     """Records longer than the reader's window are read in every layout."""
     big = [page_record(0), response_record("http://a.example/", junk(9 << 20)), page_record(1)]
-    for container in ALL:
+    for container in EVERY:
         archive = pack(big, container, level=1)
         found = read_all(archive.data, container)
         assert truth(archive.records) == bodies(found)
         assert extents(archive.records) == extents(found)
 
 
-@pytest.mark.parametrize("container", ALL)
+@pytest.mark.parametrize("container", EVERY)
 def test_reads_are_bounded(container: Container) -> None:
     """The file is read about once, in pieces of a few megabytes."""
     records_ = [response_record(f"http://a.example/{n}", junk(100_000, n)) for n in range(150)]

@@ -23,6 +23,7 @@ from tests.support.archives import (
     with_nested,
 )
 from tests.support.jobs import Job, found_urls, quarantined, summary_of
+from tests.support.reading import FRAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,6 +110,34 @@ def test_undamaged_pages_are_found_and_damage_is_kept(
     shift = len(data) - len(archive.data)
     for record in archive.records[-10:]:
         assert not any(kept[record.offset + shift : record.end + shift])
+
+
+@pytest.mark.parametrize("container", [*FRAMES, Container.ZSTD_WHOLE, Container.LZ4_WHOLE])
+def test_other_compressions(tmp_path: Path, container: Container) -> None:
+    """Zstandard and LZ4 archives are indexed in parts, and their damage is kept."""
+    archive = pack([warcinfo_record(), *(page_record(n) for n in range(1, 13))], container)
+    data = archive.data if container.is_stream else flip(archive, 7)
+    job = Job.make(tmp_path, {"a.warc.x": data}, part_bytes=3000)
+    result = job.run_here()
+    assert (result.exit_code, result.summary["ledger"]) == (0, "balanced")
+    lost = set() if container.is_stream else {7}
+    assert numbered(found_urls(job.output, "page")) == set(range(1, 13)) - lost
+    kept = [row.raw for row in quarantined(job.output)]
+    hurt = archive.records[7]
+    assert kept == [data[hurt.offset : hurt.end] for _ in lost]
+    assert (len(job.parts()) > 1) == (not container.is_stream)
+
+
+@pytest.mark.parametrize("container", STORED)
+def test_damaged_holder_of_an_archive_plants_nothing(tmp_path: Path, container: Container) -> None:
+    """A damaged record that holds an archive is set aside whole, however the parts are cut."""
+    archive = with_nested(container, container)
+    holder = archive.records[3]
+    data = archive.data[: holder.offset + 700] + archive.data[holder.offset + 709 :]
+    job = Job.make(tmp_path, {"a.warc": data}, part_bytes=400)
+    result = job.run_here()
+    assert (result.exit_code, result.summary["pages"]["read"]) == (0, 6)
+    assert numbered(found_urls(job.output, "page")) == set(range(6))
 
 
 def test_flipped_payload_is_found_by_its_digest(tmp_path: Path) -> None:

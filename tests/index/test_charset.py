@@ -104,6 +104,29 @@ def test_declared_utf_16_means_utf_8() -> None:
     assert charset.declared_encoding(b"<meta charset=x-user-defined>") == "windows-1252"
 
 
+@pytest.mark.parametrize(
+    ("body", "header", "name"),
+    [
+        (codecs.BOM_UTF8 + b"<meta charset=koi8-r>", "text/html; charset=big5", "utf-8"),
+        (codecs.BOM_UTF16_LE + b"<\0p\0>", "text/html; charset=utf-8", "utf-16le"),
+        (b"<meta charset=koi8-r>", "text/html; charset=big5", "big5"),
+        (b"<meta charset=koi8-r>", "text/html; charset=utf-7", "koi8-r"),
+        (b"<meta charset=koi8-r>", "text/html; charset=ISO-8559-1", "koi8-r"),
+        (b"<meta charset=utf-7>+ADw-p+AD4-", "text/html", "utf-8"),
+        (b"<meta charset=hz-gb-2312>", "text/html; charset=\x1b[31m", "replacement"),
+        (b"<meta charset=koi8-r>", "text/html; charset=" + "u" * 60_000, "koi8-r"),
+    ],
+)
+def test_of_liars_the_first_in_rank_is_believed(body: bytes, header: str, name: str) -> None:
+    """Mark before header before declaration; a label that is none is as if it were not there."""
+    assert name == _find(body, header)
+
+
+def test_half_a_character_is_replaced() -> None:
+    """UTF-16 that ends in the middle of a character loses that one alone."""
+    assert charset.decode("ab".encode("utf-16-le")[:-1], "utf-16le") == "a\ufffd"
+
+
 def test_plain_text_declares_nothing() -> None:
     """In plain text a tag is text."""
     assert _find(_META, "text/plain", is_html=False) == "utf-8"

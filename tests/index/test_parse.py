@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import gzip
-from dataclasses import replace
 
 import pytest
 import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
-from sealedbeam.pipeline.index.parse import Rejected, RejectReason, parse_page
+from sealedbeam.pipeline.index.parse import Parsed, Rejected, RejectReason, parse_page
 from sealedbeam.pipeline.records import Document, DocumentView, Page
 
 _BODY = b"<html lang=en><title>Seal</title><p>sealed <a href=../beam#x>beam</a>"
@@ -47,9 +46,9 @@ _BODIES = st.one_of(
 
 
 def _parse(**changes: object) -> Document:
-    document = parse_page(replace(_PAGE, **changes))  # type: ignore[arg-type]  # test values
-    assert isinstance(document, Document)
-    return document
+    result = parse_page(_PAGE._replace(**changes))  # type: ignore[arg-type]  # test values
+    assert isinstance(result, Parsed)
+    return result.document
 
 
 def test_document_of_a_page() -> None:
@@ -67,7 +66,7 @@ def test_document_of_a_page() -> None:
         links=("https://example.org/beam",),
     )
 
-    assert expected == parse_page(_PAGE)
+    assert Parsed(expected) == parse_page(_PAGE)
 
 
 def test_decoded_body_is_what_is_digested() -> None:
@@ -93,7 +92,7 @@ def test_decoded_body_is_what_is_digested() -> None:
 )  # fmt: skip
 def test_reasons(changes: dict[str, object], reason: RejectReason) -> None:
     """Whatever is no document is rejected with the reason."""
-    page = replace(_PAGE, **changes)  # type: ignore[arg-type]  # test values
+    page = _PAGE._replace(**changes)  # type: ignore[arg-type]  # test values
 
     assert parse_page(page) == Rejected(reason)
 
@@ -151,8 +150,7 @@ def test_any_page_is_parsed_or_rejected(
 ) -> None:
     """Any bytes under any headers give a document that can be stored, or a reason."""
     content_type, content_encoding, transfer_encoding = headers
-    page = replace(
-        _PAGE,
+    page = _PAGE._replace(
         url=url,
         body=memoryview(body),
         content_type=content_type,
@@ -160,10 +158,11 @@ def test_any_page_is_parsed_or_rejected(
         transfer_encoding=transfer_encoding,
     )
 
-    document = parse_page(page)
+    result = parse_page(page)
 
-    assert document == parse_page(page)
-    if isinstance(document, Document):
+    assert result == parse_page(page)
+    if isinstance(result, Parsed):
+        document = result.document
         view = DocumentView.from_payload(document.to_payload())
         assert b"\0" not in b"".join((view.url, view.title, view.text, view.links))
         assert len(document.links) == len(bytes(view.links).splitlines())
@@ -188,12 +187,12 @@ def test_any_page_is_parsed_or_rejected(
 )
 def test_hostile_pages(body: bytes) -> None:
     """Nesting, size and junk are borne without an error."""
-    document = parse_page(replace(_PAGE, body=body))
+    result = parse_page(_PAGE._replace(body=body))
 
-    if isinstance(document, Document):
-        document.to_payload()
+    if isinstance(result, Parsed):
+        result.document.to_payload()
     else:
-        assert document.reason is RejectReason.TOO_COMPLEX
+        assert result.reason is RejectReason.TOO_COMPLEX
 
 
 def test_many_links_are_cut() -> None:

@@ -18,6 +18,9 @@ import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import lz4.frame
+import xxhash
+from backports import zstd
 from sealedbeam.pipeline.crawl import Container
 
 if TYPE_CHECKING:
@@ -76,18 +79,18 @@ def pack(
     *,
     level: int = 6,
 ) -> Archive:
-    """Return `records` as an archive; `level` 0 stores them in their gzip frame uncompressed."""
+    """Return `records` as an archive; `level` 0 stores them in their frames uncompressed."""
     placed, pieces, offset = [], [], 0
     for record in records:
         stored = record.raw
-        if container is Container.GZIP_MEMBERS:
-            stored = gzip_member(stored, level=level)
+        if container in _BY_RECORD:
+            stored = _BY_RECORD[container](stored, level)
         placed.append(replace(record, offset=offset, length=len(stored)))
         pieces.append(stored)
         offset += len(stored)
     data = b"".join(pieces)
-    if container is Container.GZIP_WHOLE:
-        data = gzip_member(data, level=level)
+    if container in _AS_ONE:
+        data = _AS_ONE[container](data, level)
     return Archive(data, container, tuple(placed))
 
 
@@ -185,6 +188,44 @@ def gzip_member(data: bytes, *, level: int = 6) -> bytes:
     return engine.compress(data) + engine.flush()
 
 
+def zstd_frame(data: bytes, level: int = 3, dictionary: zstd.ZstdDict | None = None) -> bytes:
+    """Return `data` as one Zstandard frame with a checksum, at level 0 in blocks as they are."""
+    if not level:
+        return _zstd_stored(data)
+    options: dict[int, int] = {zstd.CompressionParameter.checksum_flag: 1}
+    options |= {zstd.CompressionParameter.compression_level: level}
+    return zstd.compress(data, options=options, zstd_dict=dictionary)
+
+
+def _zstd_stored(data: bytes) -> bytes:
+    checksum = xxhash.xxh64_intdigest(data) & 0xFFFFFFFF
+    # one segment of a size in eight bytes, with a checksum
+    pieces = [b"\x28\xb5\x2f\xfd\xe4", len(data).to_bytes(8, "little")]
+    size = min(1 << 17, max(len(data), 1))
+    for start in range(0, max(len(data), 1), size):
+        block = data[start : start + size]
+        last = start + size >= len(data)
+        pieces += [(len(block) << 3 | last).to_bytes(3, "little"), block]
+    return b"".join(pieces) + checksum.to_bytes(4, "little")
+
+
+def lz4_frame(data: bytes, level: int = 0) -> bytes:
+    """Return `data` as one LZ4 frame with a checksum, at level 0 in blocks as they are."""
+    if level:
+        return bytes(lz4.frame.compress(data, content_checksum=True))
+    descriptor = b"\x64\x70"  # independent blocks of up to 4 MiB, content checksum
+    pieces = [b"\x04\x22\x4d\x18", descriptor, _lz4_header_checksum(descriptor)]
+    for start in range(0, len(data), 1 << 22):
+        block = data[start : start + (1 << 22)]
+        pieces += [(len(block) | 1 << 31).to_bytes(4, "little"), block]
+    checksum = xxhash.xxh32_intdigest(data)
+    return b"".join([*pieces, bytes(4), checksum.to_bytes(4, "little")])
+
+
+def _lz4_header_checksum(descriptor: bytes) -> bytes:
+    return bytes([xxhash.xxh32_intdigest(descriptor) >> 8 & 0xFF])
+
+
 def flip_bit(data: bytes, offset: int, bit: int = 0) -> bytes:
     """Return `data` with one bit of one byte inverted."""
     return data[:offset] + bytes([data[offset] ^ 1 << bit]) + data[offset + 1 :]
@@ -198,3 +239,15 @@ def insert(data: bytes, offset: int, extra: bytes) -> bytes:
 def junk(length: int, seed: int = 0) -> bytes:
     """Return random bytes; the same seed gives the same."""
     return random.Random(seed).randbytes(length)
+
+
+_BY_RECORD = {
+    Container.GZIP_MEMBERS: lambda data, level: gzip_member(data, level=level),
+    Container.ZSTD_FRAMES: zstd_frame,
+    Container.LZ4_FRAMES: lz4_frame,
+}
+_AS_ONE = {
+    Container.GZIP_WHOLE: lambda data, level: gzip_member(data, level=level),
+    Container.ZSTD_WHOLE: zstd_frame,
+    Container.LZ4_WHOLE: lz4_frame,
+}

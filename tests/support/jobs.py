@@ -59,6 +59,7 @@ class Job:
         *,
         output: str = "index",
         keep_runs: bool = False,
+        expect: Sequence[Path] = (),
         **options: Any,
     ) -> Job:
         """Prepare a job in `folder`; archives given as bytes are written there first."""
@@ -70,7 +71,9 @@ class Job:
                 (folder / name).write_bytes(data)
         channel = FlippingChannel(tuple(rules)).reference() if rules else None
         config = JobConfig(**({"part_bytes": 4096, "shards": 2} | options))
-        return cls(prepare(patterns, folder / output, config, channel, keep_runs=keep_runs))
+        return cls(
+            prepare(patterns, folder / output, config, channel, keep_runs=keep_runs, expect=expect)
+        )
 
     @property
     def output(self) -> Path:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 STORED = [Container.GZIP_MEMBERS, Container.PLAIN]
 ALL = [*STORED, Container.GZIP_WHOLE]
+FRAMES = [Container.ZSTD_FRAMES, Container.LZ4_FRAMES]
+EVERY = [*ALL, *FRAMES, Container.ZSTD_WHOLE, Container.LZ4_WHOLE]
 
 
 def read_all(
