@@ -3,16 +3,19 @@
 PYTHON ?= python3
 SIZE   ?= 100MB
 ROUNDS ?= 5
+SECONDS ?= 60
+TARGET ?=
 
 BIN       := .venv/bin
 INSTALLED := .venv/installed
+FUZZER    := .venv/fuzzer
 LINKS     := .links/sealedbeam
 PACKAGES  := pipeline faults monitoring
 CHECKED   := $(PACKAGES) tests seeds
 DEMO      := demo/index
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format types pytest bench clean
+.PHONY: help install demo test lint format types pytest fuzz bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -56,9 +59,17 @@ types: $(INSTALLED) ## strict types, tests included
 pytest: $(INSTALLED) ## the tests alone, on two cores
 	$(BIN)/pytest -n 2
 
+fuzz: $(FUZZER) ## fuzz what reads bytes: make fuzz SECONDS=60 TARGET=block
+	$(BIN)/python -m tests.fuzz.campaign $(SECONDS) $(TARGET)
+
+$(FUZZER): $(INSTALLED)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	touch $@
+
 bench: $(INSTALLED) ## compare with the rival: make bench SIZE=1GB ROUNDS=3
 	$(BIN)/python -m tests.benchmarks.compare --size $(SIZE) --rounds $(ROUNDS)
 
 clean: ## remove all that these targets made, .venv included
-	rm -rf .venv .links demo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .links .fuzz demo build dist *.egg-info
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find $(CHECKED) -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -18,7 +18,7 @@ from .deliveries import find_block_strikes, find_chances, head_bit, replace_deli
 from .draws import draw, stream_key
 from .harm import FrameHarm, Harm
 from .journal import NO_FAULT, Fault, FaultOutcome, describe_record, encode_journal
-from .kinds import BlockKind, HeadKind
+from .kinds import OF_OTHER_BLOCKS, BlockKind, HeadKind
 from .outline import read_outline
 from .plan import read_plan
 from .truth import Crossing, decide, worst
@@ -87,6 +87,7 @@ class FaultyTransit:
         self._deliveries: dict[tuple[str, int], _Delivery | None] = {}
         self._crossings: dict[str, Crossing] = {}
         self._struck: dict[str, list[_Struck]] = {}
+        self._keeps_blocks = any(fault.kind in OF_OTHER_BLOCKS for fault in plan.faults)
         self._latest: dict[str, bytes] = {}
         self._faults: dict[str, Fault] = {}
 
@@ -94,12 +95,21 @@ class FaultyTransit:
         """Return what arrives of a block: itself, an altered copy, another block, or nothing."""
         delivery = self._delivery(hop, attempt)
         outline = None if delivery is None else read_outline(data)
-        if delivery is None or outline is None:
-            return data
-        if attempt == 1:
+        arrives: bytes | None = data
+        if delivery is not None and outline is not None:
+            arrives = self._harm(data, outline, delivery)
+        if self._keeps_blocks:
+            self._latest.pop(hop, None)  # so that the latest of all hops is the last one
+            self._latest[hop] = data
+        return arrives
+
+    def _harm(self, data: bytes, outline: Outline, delivery: _Delivery) -> bytes | None:
+        """Return what arrives of a block where something can happen to it."""
+        hop, attempt = delivery.hop, delivery.attempt
+        if attempt == 1 or hop not in self._crossings:
             self._crossings[hop] = Crossing(self._truth_key)
             self._struck[hop] = []
-        self._crossings[hop].send(data, outline.frames, attempt, self._cores.right(hop))
+        self._crossings[hop].send(data, outline, attempt)
         harm = Harm(data)
         if delivery.frames is not None:
             for frame in outline.frames:
@@ -119,24 +129,27 @@ class FaultyTransit:
     def settle(self, hop: str, carried: Carried) -> None:
         """Decide what became of each fault of the block that just crossed `hop`."""
         crossing = self._crossings.pop(hop, None)
-        if crossing is None:
+        if crossing is None:  # a result that no two machines agreed on never set out
+            given_up = [casualty.identity for casualty in carried.casualties]
+            for _, fault in self._cores.take(hop, given_up):
+                self._enter(fault, FaultOutcome.DROPPED)
             return
-        receipts = crossing.receive(carried)
+        receipts = crossing.receive(carried, self._cores.right(hop))
         explained: set[tuple[bytes, int]] = set()
-        computed = self._cores.take(hop, crossing.identities())
         for fault, identities in self._struck.pop(hop):
-            outcomes = [decide(fault.attempt, receipts.get(identity)) for identity in identities]
-            self._enter(fault, worst(outcomes))
+            outcome = worst(decide(fault.attempt, receipts.get(each)) for each in identities)
+            if isinstance(fault.kind, HeadKind) and fault.attempt in carried.mended_heads:
+                outcome = outcome if outcome is FaultOutcome.ESCAPED else FaultOutcome.CORRECTED
+            self._enter(fault, outcome)
             explained.update((identity, fault.attempt) for identity in identities)
-        for identity, fault in computed:
-            outcome = decide(1, receipts.get(identity))
+        for identity, fault in self._cores.take(hop, crossing.identities()):
+            receipt = receipts.get(identity)
+            outcome = decide(1, receipt and receipt._replace(same=receipt.right))
             # The right result came through although this one was wrong: it was outvoted.
             outvoted = outcome is FaultOutcome.MASKED
             self._enter(fault, FaultOutcome.CORRECTED if outvoted else outcome)
-        wrong = {identity for identity, _ in computed}
         for identity, receipt in receipts.items():
-            known = identity in wrong or (identity, receipt.attempt) in explained
-            if not receipt.same and not known:
+            if not receipt.same and (identity, receipt.attempt) not in explained:
                 self._enter_unexplained(identity, hop, receipt.attempt)
 
     def journal(self) -> bytes:
@@ -171,7 +184,6 @@ class FaultyTransit:
             everybody = tuple(frame.identity for frame in outline.frames)
             self._note(replaced, outline.block_id, (), everybody, delivery)
             arrives = replace_delivery(replaced, harm.result(), self._earlier(replaced, hop))
-        self._latest[hop] = harm.pristine
         return arrives
 
     def _strike_head(
@@ -188,8 +200,7 @@ class FaultyTransit:
         self._note(strike, of, (bit,), identities, delivery)
 
     def _can_happen(self, strike: BlockStrike, hop: str) -> bool:
-        needs_other = strike.kind in (BlockKind.MISDIRECTED_BLOCK, BlockKind.STALE_BLOCK)
-        return not needs_other or self._earlier(strike, hop) is not None
+        return strike.kind not in OF_OTHER_BLOCKS or self._earlier(strike, hop) is not None
 
     def _earlier(self, strike: BlockStrike, hop: str) -> bytes | None:
         """Return the block that arrives instead: of this hop, or the latest of another one."""
@@ -217,6 +228,7 @@ class FaultyTransit:
             bits,
             *place,
             delivery.attempt,
+            flipped_bits=len(bits),
         )
         self._struck[delivery.hop].append(_Struck(fault, identities))
         self._faults.setdefault(fault.fault_id, fault)

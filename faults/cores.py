@@ -26,6 +26,14 @@ STAGE_OF_HOP = {"documents": "parse"}
 _CORES_CACHED = 1 << 16
 
 
+def flip(result: bytes, fault: Fault) -> bytes:
+    """Return what a wrong computation makes of its right result."""
+    wrong = bytearray(result)
+    for bit in fault.bits:
+        wrong[bit >> 3] ^= 1 << (bit & 7)
+    return bytes(wrong)
+
+
 class Cores:
     """The cores of a plan's machines, for one task."""
 
@@ -39,20 +47,32 @@ class Cores:
 
     def feed(self, hop: str) -> bool:
         """Return whether results that may be wrong travel over `hop`."""
-        return self._plan.mercurial is not None and hop in STAGE_OF_HOP
+        mercurial = self._plan.mercurial
+        errs = mercurial is not None and mercurial.share > 0 and mercurial.share_of_results > 0
+        return errs and hop in STAGE_OF_HOP
 
     def compute(self, identity: bytes, stage: str, attempt: int, result: bytes) -> bytes:
         """Return what the machine of this attempt makes of a computation."""
+        fault = self.find(identity, stage, attempt, result)
+        if fault is None:
+            return result
+        right = xxhash.xxh3_64_intdigest(result, self._truth_key)
+        self._right.setdefault(stage, {})[identity] = right
+        self._faults.setdefault(stage, []).append((identity, fault))
+        return flip(result, fault)
+
+    def find(self, identity: bytes, stage: str, attempt: int, result: bytes) -> Fault | None:
+        """Return what the machine of this attempt gets wrong in a result, None if nothing."""
         mercurial = self._plan.mercurial
         if mercurial is None or not result:
-            return result
+            return None
         spot = self._plan.fleet.spot(identity, stage, attempt)
         core = self._core(spot.cluster.name, spot.machine)
         bit = core and miscompute(core, result, mercurial.share_of_results, 8 * len(result))
         if bit is None:
-            return result
+            return None
         name = draw(identity, stream_key(self._plan.seed, MISCOMPUTED, stage, attempt))
-        fault = Fault(
+        return Fault(
             f"{name:016x}",
             MISCOMPUTED,
             stage,
@@ -61,13 +81,8 @@ class Cores:
             (bit,),
             *spot.place,
             attempt,
+            flipped_bits=1,
         )
-        right = xxhash.xxh3_64_intdigest(result, self._truth_key)
-        self._right.setdefault(stage, {})[identity] = right
-        self._faults.setdefault(stage, []).append((identity, fault))
-        wrong = bytearray(result)
-        wrong[bit >> 3] ^= 1 << (bit & 7)
-        return bytes(wrong)
 
     def right(self, hop: str) -> Mapping[bytes, int]:
         """Return the hashes of the right results behind wrong ones that travel over `hop`."""

@@ -243,13 +243,31 @@ def _simulate_outages(model: FleetModel, seed: int) -> tuple[float, float]:
 
 
 def _advise(model: FleetModel, expected: Figures, hardware: str) -> Advice:
-    undetected = expected.undetected[hardware]
-    tolerated = model.tolerated_per_year * model.years
     outcomes = expected.outcomes[hardware]
-    if outcomes[Verdict.REPORTED] == outcomes[Verdict.MISSED] == 0:
+    return advise(
+        model,
+        outcomes[Verdict.REPORTED] + outcomes[Verdict.MISSED],
+        expected.undetected[hardware],
+        expected.mended_records[hardware],
+    )
+
+
+def advise(
+    model: FleetModel, left: float, undetected: Mapping[str, float], mended: float
+) -> Advice:
+    """Return the protection that a fleet needs.
+
+    Args:
+        model: the fleet.
+        left: faults that its memory does not correct.
+        undetected: records altered and accepted, by code.
+        mended: struck records that the code `correct` mends.
+    """
+    tolerated = model.tolerated_per_year * model.years
+    if left == 0:
         return Advice(Code.NONE, None, "none")
     codes = [code for code in Code if code is not Code.NONE]
     code = next((code for code in codes if undetected[code] <= tolerated), Code.CORRECT)
     enough = model.machines * tolerated / undetected[code] if undetected[code] else None
-    mends = expected.mended_records[hardware] >= MENDED_PER_DAY_MIN * model.days
+    mends = mended >= MENDED_PER_DAY_MIN * model.days
     return Advice(code, enough, "correct" if mends else "detect")

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .draws import draw, stream_key, to_unit
 from .ecc import Verdict, shield
-from .journal import Fault, describe_record
+from .journal import BITS_STORED_MAX, Fault, describe_record
 from .kinds import MachineKind
-from .outages import DEGRADED, OutageTable, Scope
-from .strikes import Stream, Strike, find_positions, thin
+from .outages import LOSSY
+from .strikes import STRIKES_PER_BIT_MAX, Stream, Strike, find_positions, thin
 from .widths import Shape, bits_that_flip, choose_width, make_damage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from .exposure import Exposure
-    from .outages import Outage
+    from .outages import Outage, OutageTable
     from .outline import Frame
     from .plan import Plan
     from .strikes import HopRates
@@ -30,25 +30,33 @@ if TYPE_CHECKING:
 
 PACKET_LOSS_SHARE = 0.5
 """Of the records on machines that are hard to reach; Dean's list names it for racks (verified)."""
-_LOSSY = (Scope.NETWORK, Scope.WONKY_RACK)
 
 
 class Harm:
-    """A block and, once anything happened to it, the altered copy."""
+    """A block and, once anything happened to it, the altered copy.
+
+    Attributes:
+        pristine: the block as it was.
+        lost: whether a record of it was erased.
+    """
 
     def __init__(self, pristine: bytes) -> None:
         """Begin with an unharmed block."""
         self.pristine = pristine
+        self.lost = False
         self._copy: bytearray | None = None
 
-    def flip(self, start: int, bits: Iterable[int]) -> None:
-        """Flip these bits, counted from byte `start`."""
+    def flip(self, start: int, bits: Sequence[int]) -> None:
+        """Flip these bits, counted from byte `start`; without any no copy is made."""
+        if not bits:
+            return
         copy = self._altered
         for bit in bits:
             copy[start + (bit >> 3)] ^= 1 << (bit & 7)
 
     def erase(self, frame: Frame) -> None:
         """Overwrite a record's frame with zeros: it is lost."""
+        self.lost = True
         self._altered[frame.start : frame.start + frame.length] = bytes(frame.length)
 
     @property
@@ -106,10 +114,8 @@ class FrameHarm:
             return None
         uses = ("strikes", "widths", "shapes", "sick", "packets")
         keys = _Keys(*(stream_key(plan.seed, use, hop, attempt) for use in uses))
-        sizes = {cluster.name: cluster.machines for cluster in plan.clusters}
-        down = OutageTable((each for each in plan.outages if each.scope not in DEGRADED), sizes)
-        lossy = OutageTable((each for each in plan.outages if each.scope in _LOSSY), sizes)
-        return cls(hop, attempt, plan.fleet, plan.exposure, rates, down, lossy, keys)
+        fleet, exposure = plan.fleet, plan.exposure
+        return cls(hop, attempt, fleet, exposure, rates, plan.down, plan.lossy, keys)
 
     def strike(self, harm: Harm, frame: Frame) -> Iterator[Hit]:
         """Harm a frame of a block; yield each fault."""
@@ -118,9 +124,8 @@ class FrameHarm:
             spot = self.fleet.spot(frame.identity, self.hop, self.attempt)
             outage = self._outage(frame, spot)
             if outage is not None:
-                kind = (
-                    MachineKind.PACKET_LOST if outage.scope in _LOSSY else MachineKind.MACHINE_DOWN
-                )
+                lossy = outage.scope in LOSSY
+                kind = MachineKind.PACKET_LOST if lossy else MachineKind.MACHINE_DOWN
                 harm.erase(frame)
                 yield Hit(self._fault(frame, spot, kind, cause=outage.cause_id), 0, felt=True)
                 return
@@ -165,10 +170,11 @@ class FrameHarm:
         strikes = thin(positions, Stream(identity, self.keys.widths), rates, name, factor)
         if self._may_be_sick:
             excess = self.exposure.sick_excess(name, spot.machine, spot.time_seconds)
-            total = excess * sum(rate for _, rate in rates.physical)
+            usual = sum(rate for _, rate in rates.physical)
+            total = min(excess * usual, STRIKES_PER_BIT_MAX)
             if total > 0:
                 more = find_positions(identity, self.keys.sick, 8 * frame.length, total)
-                shares = tuple((width, rate * excess / total) for width, rate in rates.physical)
+                shares = tuple((width, rate / usual) for width, rate in rates.physical)
                 first = len(positions)
                 for number, position in enumerate(more, first):
                     width = choose_width(shares, draw(identity, self.keys.widths, number))
@@ -181,17 +187,17 @@ class FrameHarm:
         shape = Shape(frame.identity, self.keys.shapes, length_bits)
         damage = make_damage(strike.width, shape, strike.number, strike.position)
         bits = bits_that_flip(damage, harm.data, frame.start)
-        hardware, felt = "", True
+        hardware = ""
         if strike.physical and bits:
             shielded = shield(spot.cluster.hardware, bits, length_bits)
             hardware, bits = shielded.verdict, shielded.bits
-            felt = shielded.verdict is not Verdict.CORRECTED
-        if hardware == Verdict.REPORTED:
+        lost = hardware == Verdict.REPORTED
+        if lost:
             harm.erase(frame)
-        elif felt:
-            harm.flip(frame.start, bits)
+            bits = ()
+        harm.flip(frame.start, bits)
         fault = self._fault(frame, spot, strike.width, bits=bits, hardware=hardware)
-        return Hit(fault, 1 + strike.number, felt)
+        return Hit(fault, 1 + strike.number, felt=lost or bool(bits))
 
     def _fault(
         self,
@@ -209,9 +215,10 @@ class FrameHarm:
             self.hop,
             frame.identity.hex(),
             describe_record(frame.identity),
-            bits,
+            bits[:BITS_STORED_MAX],
             *spot.place,
             self.attempt,
             cause,
             hardware,
+            flipped_bits=len(bits),
         )

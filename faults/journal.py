@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 NO_FAULT = "none"
+BITS_STORED_MAX = 64
+"""A row names so many of its bits; one fault may flip tens of thousands."""
 
 _SCHEMA = pa.schema(
     [
@@ -31,6 +33,7 @@ _SCHEMA = pa.schema(
         pa.field("identity", pa.string(), nullable=False),
         pa.field("record", pa.string(), nullable=False),
         pa.field("bits", pa.list_(pa.field("element", pa.int64(), nullable=False)), nullable=False),
+        pa.field("flipped_bits", pa.int64(), nullable=False),
         pa.field("cluster", pa.string(), nullable=False),
         pa.field("machine", pa.string(), nullable=False),
         pa.field("time_seconds", pa.int64(), nullable=False),
@@ -62,8 +65,8 @@ class Fault:
         hop: the hop at which it struck.
         identity: the struck record's identity, or the struck block's id, in hexadecimal.
         record: the same to read: a document number, or the name of a run, row group or block.
-        bits: that software saw flipped: positions in the record's frame (lengths, identity,
-            payload), or in the block where its head was struck.
+        bits: that software saw flipped, the first 64 of them: positions in the record's frame
+            (lengths, identity, payload), or in the block where its head was struck.
         cluster: where the record was.
         machine: its machine there.
         time_seconds: simulated.
@@ -72,6 +75,7 @@ class Fault:
         hardware: what the machine's memory protection made of it: corrected, reported (the record
             was lost with notice) or missed; empty where it had no say.
         outcome: what became of it; None while undecided.
+        flipped_bits: how many bits software saw flipped.
     """
 
     fault_id: str
@@ -87,6 +91,7 @@ class Fault:
     cause: str = ""
     hardware: str = ""
     outcome: FaultOutcome | None = None
+    flipped_bits: int = 0
 
 
 def describe_record(identity: bytes) -> str:

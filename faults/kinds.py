@@ -32,6 +32,10 @@ class BlockKind(StrEnum):
     STALE_BLOCK = "stale_block"
 
 
+OF_OTHER_BLOCKS = (BlockKind.MISDIRECTED_BLOCK, BlockKind.STALE_BLOCK)
+"""What arrives in these is a block that was sent before."""
+
+
 class MachineKind(StrEnum):
     """What a failing machine does to a record that is on it."""
 

@@ -38,6 +38,8 @@ class Scope(StrEnum):
 
 DEGRADED = frozenset((Scope.NETWORK, Scope.WONKY_RACK, Scope.SLOW_MACHINE))
 """Scopes whose machines go on, but slowly or with losses; all others are down."""
+LOSSY = frozenset((Scope.NETWORK, Scope.WONKY_RACK))
+"""Those of them that lose packets."""
 
 
 class Outage(NamedTuple):

@@ -45,8 +45,18 @@ class Outline(NamedTuple):
         if self.crcs is None:
             return []
         crc = self.crcs + _CRC_BYTES * number
-        digest = self.crcs + _CRC_BYTES * len(self.frames) + _DIGEST_BYTES * number
-        return [*range(crc, crc + _CRC_BYTES), *range(digest, digest + _DIGEST_BYTES)]
+        return [*range(crc, crc + _CRC_BYTES), *self._digest_bytes(self.crcs, number)]
+
+    def digest(self, data: bytes, number: int) -> bytes | None:
+        """Return the XXH3-128 that the table of `data` states for a record, None without seals."""
+        if self.crcs is None:
+            return None
+        place = self._digest_bytes(self.crcs, number)
+        return data[place.start : place.stop]
+
+    def _digest_bytes(self, crcs: int, number: int) -> range:
+        start = crcs + _CRC_BYTES * len(self.frames) + _DIGEST_BYTES * number
+        return range(start, start + _DIGEST_BYTES)
 
 
 def read_outline(data: bytes) -> Outline | None:

@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sealedbeam.pipeline.config import canonical_json
-from sealedbeam.pipeline.errors import IntegrityError
+from sealedbeam.pipeline.errors import IntegrityError, UsageError
 
 from .bursts import Burst, Mode
 from .ecc import Hardware
 from .exposure import Exposure
 from .kinds import ALL_KINDS, BLOCK_KINDS, MISCOMPUTED, BlockKind, HeadKind, MachineKind
 from .machines import ClusterShape, FailureRates, Schedule, make_schedule
-from .outages import Outage, Scope
+from .outages import DEGRADED, LOSSY, Outage, OutageTable, Scope
 from .rates import BITS_PER_MEBIBYTE, per_bit_second_from_fit_per_gbit
 from .sphere import source_above
-from .strikes import HopRates
+from .strikes import STRIKES_PER_BIT_MAX, HopRates
 from .topology import Cluster, Fleet, Position
 from .widths import PRESETS, Width
 
@@ -113,6 +113,19 @@ class Plan:
         """Which machines are down when."""
         return Schedule(self.outages, [shape_of(cluster) for cluster in self.clusters])
 
+    @cached_property
+    def down(self) -> OutageTable:
+        """Where machines are down."""
+        return self._table(each for each in self.outages if each.scope not in DEGRADED)
+
+    @cached_property
+    def lossy(self) -> OutageTable:
+        """Where packets get lost."""
+        return self._table(each for each in self.outages if each.scope in LOSSY)
+
+    def _table(self, outages: Iterable[Outage]) -> OutageTable:
+        return OutageTable(outages, {cluster.name: cluster.machines for cluster in self.clusters})
+
     def rates(self, hop: str) -> HopRates | None:
         """Return the rates of upsets at `hop`, None where there are none."""
         stated: dict[str, list[tuple[Width, float]]] = {}
@@ -176,11 +189,12 @@ def make_plan(scenario: Scenario, seed: int) -> Plan:
     """Return the plan of `scenario` for `seed`.
 
     Raises:
-        UsageError: more failures are to be expected than can be kept.
+        UsageError: more failures are to be expected than can be kept, or more upsets than there is
+            anything to hit.
     """
     names = [site.name for site in scenario.clusters]
     clusters = tuple(site.cluster for site in scenario.clusters)
-    return Plan(
+    plan = Plan(
         seed,
         scenario.name,
         scenario.acceleration_note,
@@ -193,6 +207,20 @@ def make_plan(scenario: Scenario, seed: int) -> Plan:
         tuple(_outages(scenario, clusters, seed)),
         Mercurial(**scenario.mercurial_cores.model_dump()) if scenario.mercurial_cores else None,
     )
+    _refuse_floods(plan)
+    return plan
+
+
+def _refuse_floods(plan: Plan) -> None:
+    hops = {hop for fault in plan.faults for hop in fault.hops}
+    hops |= set(plan.memory.hops if plan.memory else ())
+    for rates in filter(None, map(plan.rates, sorted(hops))):
+        if rates.highest > STRIKES_PER_BIT_MAX:
+            raise UsageError(
+                f"{plan.name}: {rates.highest * BITS_PER_MEBIBYTE:,.3g} upsets per MiB are to be "
+                f"expected, {STRIKES_PER_BIT_MAX * BITS_PER_MEBIBYTE:,.0f} are allowed, with which "
+                "no record survives; lower per_mebibyte, memory.acceleration or dwell_seconds"
+            )
 
 
 def _accelerations(scenario: Scenario) -> Iterable[tuple[str, float]]:

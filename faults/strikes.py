@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     Rates = Sequence[tuple[Width, float]]
 
 
+STRIKES_PER_BIT_MAX = 1 / 64
+"""Where each word is struck no record survives: a higher rate costs time and changes nothing."""
+
+
 class Strike(NamedTuple):
     """One fault of a frame: its number among the frame's strikes, the bit it hit, its pattern.
 

@@ -2,13 +2,18 @@
 
 For each block on its way the records' payloads are hashed as they are first handed over, before any
 fault, under a key that the pipeline does not know; of a result that a mercurial core got wrong, the
-right one is hashed. What the consumer accepted is compared with
+right one is hashed too. What the consumer accepted is compared with
 that; the pipeline's own word is taken only for what it gave up, and for whether it mended.
+
+* A record that disagrees with its own seal as it is handed over was damaged before any fault here:
+  it is no truth to compare with; the record as it is derived again is.
+* A frame that arrives as nothing but zeros was lost with notice: nobody takes it for a record.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 import xxhash
@@ -17,19 +22,27 @@ from sealedbeam.pipeline.integrity.layout import FRAME_OVERHEAD_BYTES
 from .journal import FaultOutcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from sealedbeam.pipeline.errors import Buffer
     from sealedbeam.pipeline.integrity.ladder import Carried
 
-    from .outline import Frame
+    from .outline import Outline
 
 
 class Receipt(NamedTuple):
-    """How a record was accepted: in which delivery, as it was sent or not, mended or not."""
+    """How a record was accepted.
+
+    Attributes:
+        attempt: the delivery.
+        same: as it was sent.
+        right: as it should have been computed.
+        mended: by the pipeline's own word.
+    """
 
     attempt: int
     same: bool
+    right: bool
     mended: bool
 
 
@@ -41,48 +54,54 @@ class Crossing:
     _hashes: dict[bytes, int] = field(default_factory=dict)
     _orders: dict[int, list[bytes]] = field(default_factory=dict)
 
-    def send(
-        self, data: bytes, frames: Sequence[Frame], attempt: int, right: Mapping[bytes, int]
-    ) -> None:
-        """Note what is handed over, before anything happens to it.
-
-        Args:
-            data: the block.
-            frames: its records.
-            attempt: of the delivery.
-            right: hashes of what some records should have been.
-        """
+    def send(self, data: bytes, outline: Outline, attempt: int) -> None:
+        """Note what is handed over, before anything happens to it."""
         view = memoryview(data)
-        self._orders[attempt] = [frame.identity for frame in frames]
-        for identity, start, length in frames:
-            if identity not in self._hashes:
-                payload = view[start + FRAME_OVERHEAD_BYTES + len(identity) : start + length]
-                known = right.get(identity)
-                self._hashes[identity] = self.hash(payload) if known is None else known
+        self._orders[attempt] = [frame.identity for frame in outline.frames]
+        for number, (identity, start, length) in enumerate(outline.frames):
+            digest = outline.digest(data, number)
+            # Without a seal nothing makes what is derived again be the same: then it is the truth.
+            if identity in self._hashes and digest is not None:
+                continue
+            frame = view[start : start + length]
+            if digest is None or digest == xxhash.xxh3_128_digest(frame):
+                self._hashes[identity] = self.hash(frame[FRAME_OVERHEAD_BYTES + len(identity) :])
 
-    def identities(self) -> Iterable[bytes]:
+    def identities(self) -> set[bytes]:
         """Return the identities of all records that were sent."""
-        return self._hashes.keys()
+        return set(chain.from_iterable(self._orders.values()))
 
     def hash(self, payload: Buffer) -> int:
         """Return the hash of a payload."""
         return xxhash.xxh3_64_intdigest(payload, self.key)
 
-    def receive(self, carried: Carried) -> dict[bytes, Receipt]:
+    def receive(self, carried: Carried, right: Mapping[bytes, int]) -> dict[bytes, Receipt]:
         """Return a receipt for each record that was accepted.
 
         Who a record was is told by its number in the delivery: its identity may have been hit.
+
+        Args:
+            carried: what the consumer made of the block.
+            right: hashes of what some records should have been.
         """
         receipts = {}
         for accepted in carried.accepted:
             order, number = self._orders.get(accepted.attempt, ()), accepted.found.number
             sent = order[number] if number < len(order) else accepted.identity
-            if sent in self._hashes:
-                same = accepted.identity == sent
-                same = same and self.hash(accepted.payload) == self._hashes[sent]
-                mended = accepted.found.method is not None
-                receipts[sent] = Receipt(accepted.attempt, same, mended)
+            known = self._hashes.get(sent)
+            if known is None or _is_erased(accepted.found.frame):
+                continue
+            found = self.hash(accepted.payload) if accepted.identity == sent else None
+            mended = accepted.found.method is not None
+            is_right = found == right.get(sent, known)
+            receipts[sent] = Receipt(accepted.attempt, found == known, is_right, mended)
         return receipts
+
+
+def _is_erased(frame: memoryview) -> bool:
+    """Whether a frame is all zeros; one that holds a record begins with the identity's length."""
+    start = bytes(frame[:FRAME_OVERHEAD_BYTES])
+    return not any(start) and bytes(frame).count(0) == len(frame)
 
 
 _SEVERITY = list(FaultOutcome)

@@ -6,5 +6,7 @@ collector   the ledger, and the ground truth of a campaign, as Prometheus collec
 textfile    collectors as the bytes of a .prom file
 markup      elements of HTML; what is not markup is escaped
 report      report.html: one page without scripts or network
+plots       bars and timelines as SVG
+campaign_report  campaign.html: what each protection bought
 publish     writes all of them beside a job's results
 """

@@ -13,6 +13,9 @@ config       options, checked, and their hash
 filesystems  finds and opens input files
 errors       the errors that end a job
 cli          the command line
+arguments    parts the words of a command line
+running      runs a job with the local driver and shows how far it is
+telling      how a job ended, what was set aside, in print
 console      streams, errors of one line, exit codes
 display      results as text
 progress     how far a job is

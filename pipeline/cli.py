@@ -5,16 +5,14 @@ Heavy modules are imported by the command that needs them, so that `--help` answ
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 import shlex
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from sealedbeam.faults.fleet_command import fleet
 
 from .console import Command, NamedPath, Program, complain, show
 from .errors import IntegrityError, UsageError
@@ -25,14 +23,9 @@ if TYPE_CHECKING:
     from .config import CommandConfig
     from .integrity.channel import ChannelReference
     from .jobs.context import JobContext
-    from .jobs.driver import Workers
-    from .jobs.finish import Finished
-    from .jobs.index_job import Progress
     from .jobs.totals import Totals
 
-_EXIT_INCOMPLETE = 4
 _WORKERS_AHEAD = 2  # started at once, to load while the inputs are being looked at
-_STANDARD_OUTPUT = Path("-")
 _PATH = NamedPath(path_type=Path)
 _INDEX = NamedPath(path_type=Path, exists=True, file_okay=False)
 
@@ -72,6 +65,13 @@ def main() -> None:
 )
 @click.option("--max-attempts", type=int, help="Deliveries of a record before it is dropped [3].")
 @click.option("--max-dropped-ratio", type=float, help="Most that a hop may drop [0.01].")
+@click.option(
+    "--redundancy",
+    type=click.Choice(["off", "audit"]),
+    help="Whether a share of the pages is parsed again elsewhere and compared [off].",
+)
+@click.option("--audited-share", type=float, help="Share of the pages that are audited [0.05].")
+@click.option("--evict-after", type=int, help="Wrong results that evict a machine [1].")
 @click.option("--workers", type=int, help="Worker processes [one for each core].")
 @click.option(
     "--record-seconds",
@@ -116,6 +116,9 @@ def index(inputs: tuple[str, ...], **options: Any) -> None:
     sys.exit(_run_index(inputs, options))
 
 
+main.add_command(fleet)
+
+
 @main.command(cls=Command)
 @click.argument("folder", type=_INDEX, metavar="DIR")
 @click.argument("words", nargs=-1, required=True, metavar="QUERY")
@@ -131,7 +134,7 @@ def search(folder: Path, words: tuple[str, ...], top: int, *, as_json: bool) -> 
       sealedbeam search index 'parity memory'
       sealedbeam search index '"cosmic rays" hamming' --top 3 --json
     """
-    from .display import describe_results
+    from .display import describe_results, to_json
     from .index.query import parse_query
     from .index.search import Index
 
@@ -144,7 +147,7 @@ def search(folder: Path, words: tuple[str, ...], top: int, *, as_json: bool) -> 
     results = Index.open(folder).search(query, top)
     if query.count('"') % 2:
         complain("a quotation mark has no partner: the words behind it are searched one by one")
-    show(_json(results.to_dict()) if as_json else describe_results(results))
+    show(to_json(results.to_dict()) if as_json else describe_results(results))
 
 
 @main.command(cls=Command)
@@ -162,11 +165,11 @@ def audit(folder: Path, *, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
-    from .display import describe_audit
+    from .display import describe_audit, to_json
     from .jobs.audit import audit as verify
 
     report = verify(folder)
-    show(_json(asdict(report)) if as_json else describe_audit(report))
+    show(to_json(asdict(report)) if as_json else describe_audit(report))
     sys.exit(IntegrityError.exit_code if report.findings else 0)
 
 
@@ -182,69 +185,104 @@ def quarantine(folder: Path, export: Path | None, *, as_json: bool) -> None:
       sealedbeam quarantine index
       sealedbeam quarantine index --export damaged.jsonl
     """
-    from dataclasses import asdict
+    from .telling import tell_quarantine
 
-    from .display import describe_differences, describe_quarantine
-    from .jobs.expect import read_differences
-    from .jobs.quarantine import read_quarantine
-
-    if export is not None:
-        _refuse_export(export, as_json=as_json)
-    rows = read_quarantine(folder)
-    values = [asdict(row) | {"raw": base64.b64encode(row.raw).decode()} for row in rows]
-    lines = "".join(_json(value, indent=None) + "\n" for value in values)
-    if export == _STANDARD_OUTPUT:
-        show(lines.removesuffix("\n"))
-    elif export is not None:
-        try:
-            export.write_text(lines)
-        except OSError as error:
-            raise UsageError(f"cannot write {export}: {error.strerror}") from None
-        show(f"{len(rows)} rows written to {export}; their raw bytes are in base64")
-    elif as_json:
-        show(_json(values))
-    else:
-        differences = read_differences(folder)
-        lists = f"\n\n{describe_differences(differences)}" if differences else ""
-        show(describe_quarantine(rows) + lists)
+    tell_quarantine(folder, export, as_json=as_json)
 
 
-def _json(value: Any, indent: int | None = 1) -> str:
-    """Return `value` as JSON of ASCII characters that can be printed."""
-    return json.dumps(value, indent=indent).replace("\x7f", "\\u007f")
+@main.command(cls=Command)
+@click.argument("scenarios", nargs=-1, type=_PATH, metavar="[SCENARIO.yaml...]")
+@click.option("--output", required=True, type=_PATH, help="Folder for the campaign.")
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="ARCHIVE",
+    help="WARC file, glob or folder; repeatable [the sample web, seeds/sample.warc.gz].",
+)
+@click.option(
+    "--protections",
+    default="none,detect,correct",
+    show_default=True,
+    help="Which to compare; one with +audit behind it computes a share of the pages twice.",
+)
+@click.option("--on-damage", default="retry", show_default=True, help="Any of retry, drop.")
+@click.option("--seeds", default="0", show_default=True, help="Whole numbers, such as 0,1,2.")
+@click.option(
+    "--max-dropped-ratio", type=float, default=0.01, show_default=True, help="Most a hop may drop."
+)
+@click.option(
+    "--audited-share",
+    type=float,
+    default=0.25,
+    show_default=True,
+    help="What +audit computes twice.",
+)
+@click.option("--workers", type=int, help="Worker processes [one for each core].")
+@click.option(
+    "--replay", metavar="FAULT_ID", help="Deliver one fault of the campaign in --output again."
+)
+@click.option("--quiet", is_flag=True, help="Print errors only, and what --json asks for.")
+@click.option("--json", "as_json", is_flag=True, help="Print campaign.json.")
+def campaign(**options: Any) -> None:
+    """Index under simulated faults, and show what each protection buys.
 
+    Every scenario is run under each protection, damage policy and seed, and each index compared
+    with the one without faults. The result is a table, campaign.json, and campaign.html to read.
+    A campaign that was stopped goes on when the same command is given again.
 
-def _refuse_export(export: Path, *, as_json: bool) -> None:
-    """Refuse an export that would print something else, or write over the files of an index."""
-    if as_json:
-        raise UsageError("--export writes JSON lines already; leave out --json")
-    with suppress(OSError):  # then it cannot be written either
-        for folder in export.resolve().parents:
-            if any((folder / mark).exists() for mark in ("manifest.json", "ledger/job.json")):
-                raise UsageError(f"{export} lies in the index {folder}; write it somewhere else")
+    With --replay one fault is delivered again, by its id (they stand in cells/*/faults/journal-*):
+    the bytes before and after, what each check saw, and what became of it.
+
+    \b
+    Example:
+      sealedbeam campaign configs/scenarios/*.yaml --output campaign
+      sealedbeam campaign mine.yaml --input crawl.warc.gz --output mine --seeds 0,1,2
+      sealedbeam campaign --output campaign --replay 1f0c53a9b6e2d874
+    """
+    from sealedbeam.faults.campaign_command import replay_command, run_command
+    from sealedbeam.monitoring.campaign_report import render_campaign
+
+    def observe(command: str, scenario: str) -> JobObserver:
+        return JobObserver(command, scenario, judges=False)
+
+    if options["replay"] is not None:
+        sys.exit(replay_command(options))
+    sys.exit(run_command(options, observe, render_campaign))
 
 
 class JobObserver:
     """Counts the faults of a scenario, and writes metrics and report when a job ends."""
 
-    def __init__(self, command: str, scenario: str) -> None:
-        """Observe a job that `command` started; `scenario` is its fault plan, or empty."""
+    def __init__(self, command: str, scenario: str, *, judges: bool = True) -> None:
+        """Observe a job that `command` started; `scenario` is its fault plan, or empty.
+
+        One that `judges` fails a job over what only the injector can know.
+        """
         self._command = command
         self._scenario = scenario
+        self._judges = judges
+        self._law: list[str] = []
+        self._unseen = 0
 
     def count_faults(self, journals: Sequence[bytes]) -> dict[str, int] | None:
         """Return the faults by outcome, None without a scenario."""
         if not self._scenario:
             return None
-        from sealedbeam.faults.checkers import count_outcomes
+        from sealedbeam.faults.checkers import check_cells, count_cells, count_unseen, sum_figures
 
-        return count_outcomes(journals)
+        cells = count_cells(journals)
+        self._law = check_cells(cells)
+        self._unseen = count_unseen(cells)
+        return sum_figures(cells)
 
     def judge_faults(self, figures: dict[str, int], *, sealed: bool) -> list[str]:
-        """Object where faults are unaccounted for, and where one escaped although seals were on."""
-        from sealedbeam.faults.checkers import check_conservation, check_escapes
+        """Object where faults are unaccounted for, and where one escaped that a seal must show."""
+        from sealedbeam.faults.checkers import check_escapes
 
-        return check_conservation(figures) + (check_escapes(figures) if sealed else [])
+        if not self._judges:
+            return []
+        return self._law + (check_escapes(figures, self._unseen) if sealed else [])
 
     def publish(self, context: JobContext, totals: Totals, summary: dict[str, Any]) -> None:
         """Write metrics.prom and report.html."""
@@ -255,10 +293,12 @@ class JobObserver:
 
 def _run_index(inputs: Sequence[str], options: dict[str, Any]) -> int:
     """Run the index command; return its exit code."""
+    from .arguments import split_options
     from .filesystems import hushed, local_folder
     from .jobs.driver import Workers
 
-    patterns, beam_options = _split_options(inputs)
+    own = {name for parameter in index.params for name in parameter.opts}
+    patterns, beam_options = split_options(inputs, own)
     output = local_folder(options.pop("output"))
     expect: tuple[Path, ...] = options.pop("expect")
     path: Path | None = options.pop("config")
@@ -276,13 +316,17 @@ def _run_index(inputs: Sequence[str], options: dict[str, Any]) -> int:
         context = _prepare(patterns, output, config, expect)
         observer = JobObserver(shlex.join(["sealedbeam", *sys.argv[1:]]), context.scenario)
         if config.is_local:
+            from .running import run_locally
+
             silent = config.quiet or config.as_json
-            result = _run_locally(context, observer, workers, pool, silent=silent)
+            result = run_locally(context, observer, workers, pool, silent=silent)
         else:
             with hushed():
                 from .jobs.engine import run_on_engine
             result = run_on_engine(context, observer, config.runner, beam_options)
-    return _tell(context, result, quiet=config.quiet, as_json=config.as_json)
+    from .telling import tell_end
+
+    return tell_end(context, result, quiet=config.quiet, as_json=config.as_json)
 
 
 def _prepare(
@@ -306,25 +350,6 @@ def _prepare(
     )
 
 
-def _run_locally(
-    context: JobContext, observer: JobObserver, workers: int, pool: Workers, *, silent: bool
-) -> Finished | None:
-    from .jobs.index_job import run_index_job
-    from .progress import Display
-
-    ledger = (Path(context.output) / "ledger").glob("*.json")
-    found = frozenset(entry.stem for entry in ledger)
-    with Display(sys.stderr, quiet=silent, found=found) as display:
-
-        def display_progress(progress: Progress) -> None:
-            if progress.event is None:
-                display.begin(progress.phase, progress.tasks)
-            else:
-                display.note(progress.event)
-
-        return run_index_job(context, observer, workers, display_progress, pool)
-
-
 def _plan_faults(path: Path, seed: int, output: Path) -> tuple[ChannelReference, str]:
     """Return the channel of a scenario, and the plan that its workers will read."""
     from sealedbeam.faults.channel import FaultyChannel
@@ -336,59 +361,6 @@ def _plan_faults(path: Path, seed: int, output: Path) -> tuple[ChannelReference,
     plan = make_plan(load_scenario(path), seed)
     channel = FaultyChannel(str(output.absolute() / PLAN), plan.sha256)
     return channel.reference(), plan.to_json()
-
-
-def _split_options(inputs: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Part the inputs from Beam's options, which begin with a dash and follow `--`."""
-    if "-" in inputs:
-        raise UsageError("-: standard input can be read once only; save it to a file first")
-    options = [text for text in inputs if text.startswith("-")]
-    own = {name for parameter in index.params for name in parameter.opts}
-    misplaced = [text for text in options if text.partition("=")[0] in own]
-    if misplaced:
-        raise UsageError(f"{misplaced[0]}: give it before --, behind which are options of Beam")
-    refused = [text for text in options if "num_workers" in text or "parallelism" in text]
-    if refused:
-        raise UsageError(f"{refused[0]}: give the number of workers with --workers")
-    return [text for text in inputs if not text.startswith("-")], options
-
-
-def _tell(context: JobContext, result: Finished | None, *, quiet: bool, as_json: bool) -> int:
-    """Print how the job ended; return the exit code."""
-    from .display import describe_summary
-    from .jobs.totals import unreadable_inputs
-
-    if result is None:
-        if as_json:
-            show(_json(json.loads(context.store.read("summary.json"))))
-        elif not quiet:
-            show(f"{context.output} is already finished by this very job: nothing to do")
-        unreadable = unreadable_inputs(context)
-        for path in unreadable:
-            complain(f"{path} is not a web archive that can be read{_hint(path)}")
-        return _EXIT_INCOMPLETE if unreadable else 0
-    if as_json:
-        show(_json(result.summary))
-    elif not quiet:
-        show(describe_summary(result.summary, context.output))
-    unreadable = unreadable_inputs(context)
-    for finding in result.findings:
-        named = next((path for path in unreadable if finding.startswith(f"{path} ")), "")
-        complain(finding + (_hint(named) if named else ""))
-    if result.exit_code == IntegrityError.exit_code:
-        complain("FAILED, no manifest was written and search refuses")
-    return result.exit_code
-
-
-def _hint(path: str) -> str:
-    """Return what an input is that is no archive, as the end of a sentence."""
-    from .crawl.lookalikes import describe_lookalike
-    from .filesystems import open_source
-
-    with suppress(OSError, UsageError):
-        hint = describe_lookalike(open_source(path))
-        return f": {hint}" if hint else ""
-    return ""
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from difflib import get_close_matches
+from enum import StrEnum
 from pathlib import Path  # noqa: TC003 - pydantic looks it up when the class is made
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -47,6 +48,13 @@ part's entry lists the records that it did without.
 """
 
 
+class Redundancy(StrEnum):
+    """Whether computations are done again elsewhere to see whether they agree."""
+
+    OFF = "off"
+    AUDIT = "audit"
+
+
 def refuse_bool(value: Any) -> Any:
     """Let everything pass but true and false, which Python would take for 1 and 0."""
     if isinstance(value, bool):
@@ -83,6 +91,11 @@ class JobConfig(BaseModel):
     part_bytes: Annotated[_Int, _whole(1, 1 << 40)] = 8 * _MIB
     shard_bytes: Annotated[_Int, _whole(1, 1 << 40)] = 16 * _MIB
     shards: Annotated[_Int, _whole(0, 1 << 16)] = 0
+    redundancy: Annotated[Redundancy, Field(description=", ".join(Redundancy))] = Redundancy.OFF
+    audited_share: Annotated[
+        _Float, Field(gt=0, le=1, description="a number, more than 0 to 1")
+    ] = 0.05
+    evict_after: Annotated[_Int, _whole(1, 1000)] = 1
     record_seconds: Annotated[
         _Float, Field(gt=0, le=86400, description="a number of seconds, more than 0 to 86,400")
     ] = 30
@@ -196,6 +209,10 @@ def _find_contradictions(config: CommandConfig) -> Iterator[tuple[str, str]]:
     usual = CommandConfig()
     if config.on_damage is OnDamage.FAIL and config.max_dropped_ratio != usual.max_dropped_ratio:
         yield "max_dropped_ratio", "has no effect with on_damage fail; leave one of them out"
+    if config.redundancy is Redundancy.OFF:
+        for name in ("audited_share", "evict_after"):
+            if getattr(config, name) != getattr(usual, name):
+                yield name, "has no effect without redundancy audit; leave it out or ask for that"
     if config.scenario is not None and config.cluster != usual.cluster:
         yield "cluster", "has no effect with a scenario, which names its own; leave one of them out"
     if not config.is_local and config.workers is not None:

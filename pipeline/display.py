@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,14 @@ if TYPE_CHECKING:
     from .jobs.quarantine import Quarantined
 
 _ROWS_SHOWN = 20
+_MACHINES_SHOWN = 5
 _RAW_BYTES_SHOWN = 24
 _SPACE, _TILDE = 0x20, 0x7E  # between them lies what ASCII prints
+
+
+def to_json(value: Any, indent: int | None = 1) -> str:
+    """Return `value` as JSON of ASCII characters that can be printed."""
+    return json.dumps(value, indent=indent).replace("\x7f", "\\u007f")
 
 
 def _count(number: int, noun: str) -> str:
@@ -54,6 +61,7 @@ def describe_summary(summary: dict[str, Any], output: str) -> str:
     cut = [f"{number:,} {what}" for what, number in summary["cut"].items() if number]
     if cut:
         lines.append(f"cut at their limits in documents: {', '.join(cut)}")
+    lines += _audited(summary.get("audit"))
     if "faults" in summary:
         faults = summary["faults"]
         outcomes = [name for name in faults if name != "injected"]
@@ -66,6 +74,22 @@ def describe_summary(summary: dict[str, Any], output: str) -> str:
         f"report: {output}/report.html   metrics: {output}/metrics.prom",
     ]
     return "\n".join(lines)
+
+
+def _audited(found: dict[str, Any] | None) -> list[str]:
+    """Return what redundant execution found, nothing without it."""
+    if found is None:
+        return []
+    lines = [
+        (
+            f"audit: {_count(found['audited'], 'page')} computed again: {found['agreed']:,} "
+            f"agreed, {found['outvoted']:,} outvoted, {found['undecided']:,} undecided"
+        )
+    ]
+    if evicted := found["evicted"]:
+        more = f" and {len(evicted) - _MACHINES_SHOWN:,} more" if evicted[_MACHINES_SHOWN:] else ""
+        lines.append(f"evicted: {', '.join(evicted[:_MACHINES_SHOWN])}{more}")
+    return lines
 
 
 def _against_lists(inputs: dict[str, Any]) -> list[str]:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from .errors import IntegrityError
 from .integrity.checksum import crc32c
+from .text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -131,7 +132,7 @@ def decode_manifest(data: bytes) -> Manifest:
         _check_seals(content, data)
         return _manifest(content)
     except (ValueError, RecursionError) as error:
-        raise IntegrityError(f"{FILE_NAME} is damaged: {error}") from error
+        raise IntegrityError(one_line(f"{FILE_NAME} is damaged: {error}")) from error
 
 
 def _canonical(content: Mapping[str, Any]) -> bytes:
@@ -164,7 +165,7 @@ def _check_seals(content: _Object, data: bytes) -> None:
 def _manifest(content: _Object) -> Manifest:
     keys = {"format", "version", *Manifest.__slots__, *_SEALS}
     _require_keys(content, keys, "the manifest")
-    files = tuple(_file(entry) for entry in _objects(content, "files"))
+    files = tuple(decode_file_entry(entry) for entry in _objects(content, "files"))
     if len({entry.path for entry in files}) != len(files):
         raise ValueError("two files have the same path")
     return Manifest(
@@ -194,7 +195,12 @@ def _input(content: _Object) -> InputEntry:
     return InputEntry(path, _count(content, "bytes"), _hexadecimal(content, "crc32c", _CRC_DIGITS))
 
 
-def _file(content: _Object) -> FileEntry:
+def decode_file_entry(content: _Object) -> FileEntry:
+    """Return the file that a JSON object describes, once it keeps the rules.
+
+    Raises:
+        ValueError: it does not.
+    """
     _require_keys(content, set(FileEntry.__slots__), "a file")
     entry = FileEntry(
         path=_relative_path(content),
@@ -204,7 +210,7 @@ def _file(content: _Object) -> FileEntry:
         parts=tuple(_extent(part) for part in _objects(content, "parts")),
     )
     if (entry.rows is None) != (not entry.parts):
-        raise ValueError(f"{entry.path}: a file has either rows and parts, or neither")
+        raise ValueError(f"{entry.path!r}: a file has either rows and parts, or neither")
     if entry.parts:
         _require_tiling(entry)
     return entry
@@ -226,16 +232,16 @@ def _extent(content: _Object) -> Extent:
 def _require_tiling(entry: FileEntry) -> None:
     kinds = [part.kind for part in entry.parts]
     if kinds != ["head", *["row_group"] * (len(kinds) - 2), "footer"]:
-        raise ValueError(f"{entry.path}: its parts are not a head, row groups and a footer")
+        raise ValueError(f"{entry.path!r}: its parts are not a head, row groups and a footer")
     end = 0
     for part in entry.parts:
         if part.offset != end:
-            raise ValueError(f"{entry.path}: a part begins at {part.offset} instead of {end}")
+            raise ValueError(f"{entry.path!r}: a part begins at {part.offset} instead of {end}")
         end += part.length
     if end != entry.bytes:
-        raise ValueError(f"{entry.path}: its parts end at {end}, the file at {entry.bytes}")
+        raise ValueError(f"{entry.path!r}: its parts end at {end}, the file at {entry.bytes}")
     if sum(part.rows for part in entry.parts) != entry.rows:
-        raise ValueError(f"{entry.path}: its row groups do not add up to {entry.rows} rows")
+        raise ValueError(f"{entry.path!r}: its row groups do not add up to {entry.rows} rows")
 
 
 def _require_keys(content: _Object, expected: set[str], what: str) -> None:

@@ -43,8 +43,9 @@ _MIN_TAGS_PER_SLICE = 8
 _LESS_THAN = ord("<")
 _SLASH = ord("/")
 _MAX_SAME_FORMATS = 3  # with the same attributes, by the HTML standard
-_SAMPLE_STEP_BYTES = 16 * _SLICE_BYTES
-_MAX_STRAY_ENDS = 200  # in a sample: the elements that were opened before it
+_SAMPLE_BYTES = 16 * 2**10
+_SAMPLE_STEP_BYTES = 2**20
+_MAX_STRAY_ENDS = 100  # in a sample: the elements that were opened before it
 _PYTHON_STEPS = 20  # what one step of a search costs here, in steps of the engine
 
 _NAME = rb"[A-Za-z][^\s/>]*+"
@@ -151,7 +152,7 @@ def _has_stray_ends(source: bytes) -> bool:
     they end nothing; very many of these are as suspect.
     """
     for start in range(0, len(source), _SAMPLE_STEP_BYTES):
-        whole = source[start : start + _SLICE_BYTES]
+        whole = source[start : start + _SAMPLE_BYTES]
         part = _HIDING.sub(b"", whole)
         counts = Counter(_TAG_NAME.findall(part))
         ends = (name for name in counts if name.startswith(b"/"))

@@ -98,6 +98,19 @@ class Found(NamedTuple):
         """The record's payload, uncopied."""
         return self.frame[FRAME_OVERHEAD_BYTES + len(self.identity) :]
 
+    @property
+    def crc(self) -> int:
+        """The CRC-32C of the frame as it was proven; the seal's own may be what was hit."""
+        return crc32c(self.frame) if self.method is Method.SEAL else self.seal.crc
+
+    def agrees(self, frame: Buffer) -> bool:
+        """Whether these are the bytes that were proven: the second look, after use."""
+        if digest128(frame) == self.seal.digest:
+            return True
+        # A stored digest that was hit itself disagrees with every frame; what outvoted it decides.
+        again = mend(frame, *self.seal, correct=True) if self.method is Method.SEAL else None
+        return again is not None and again.method is Method.SEAL
+
 
 @dataclass(frozen=True, slots=True)
 class Loss:

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from sealedbeam.pipeline.errors import IntegrityError
 
 from .block import LossReason, open_block, write_block
-from .checksum import digest128
 from .ledger import Outcome
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ class Accepted(NamedTuple):
 
     def still_intact(self) -> bool:
         """Whether the bytes still agree with their seal: the second look, after use."""
-        return digest128(self.found.frame) == self.found.seal.digest
+        return self.found.agrees(self.found.frame)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +95,14 @@ class Casualty:
 
 @dataclass(slots=True)
 class Carried:
-    """A block's records behind the hop: those accepted, in the producer's order, and the rest."""
+    """A block's records behind the hop: those accepted, in the producer's order, and the rest.
+
+    `mended_heads` are the attempts whose block had damage in its own head that was put right.
+    """
 
     accepted: list[Accepted] = field(default_factory=list)
     casualties: list[Casualty] = field(default_factory=list)
+    mended_heads: set[int] = field(default_factory=set)
 
 
 class _Wound(NamedTuple):
@@ -123,6 +126,7 @@ class _Crossing:
     accepted: dict[bytes, Accepted] = field(default_factory=dict)
     wounds: dict[bytes, _Wound] = field(default_factory=dict)
     deliveries: dict[bytes, int] = field(default_factory=dict)
+    mended_heads: set[int] = field(default_factory=set)
 
     def missing(self) -> list[bytes]:
         return [identity for identity in self.expected if identity not in self.accepted]
@@ -199,6 +203,7 @@ def _deliver(crossing: _Crossing, sent: Block, attempt: int) -> None:
     for method, bits in opened.repairs:  # in the block's own head: they belong to no record
         corrected = crossing.cell(sent.block_id, attempt).corrected_bits
         corrected[method] = corrected.get(method, 0) + max(bits, 1)
+        crossing.mended_heads.add(attempt)
 
 
 def _accept(crossing: _Crossing, opened: Opened, sent: Block, attempt: int) -> set[int]:
@@ -248,7 +253,7 @@ def _derive_again(crossing: _Crossing, missing: list[bytes], attempt: int) -> Bl
 
 def _settle(crossing: _Crossing) -> Carried:
     """Give each record its one final outcome, at the place of its first delivery."""
-    carried = Carried()
+    carried = Carried(mended_heads=crossing.mended_heads)
     accounted: list[Seal] = []
     for identity, seal in crossing.expected.items():
         cell = crossing.cell(identity, 1)

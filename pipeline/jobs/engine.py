@@ -14,7 +14,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from sealedbeam.pipeline.errors import IntegrityError, SealedBeamError, UsageError
 
-from .index_job import Operations
+from .lock import Operations
 from .prepare import claimed, finished
 from .settle import finish_job
 from .transforms import BuildShards

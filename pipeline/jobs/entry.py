@@ -16,6 +16,7 @@ from sealedbeam.pipeline.errors import IntegrityError
 from sealedbeam.pipeline.integrity.checksum import crc32c
 from sealedbeam.pipeline.integrity.ledger import HopAccount
 from sealedbeam.pipeline.manifest import FileEntry, decode_file_entry, format_crc32c
+from sealedbeam.pipeline.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -127,7 +128,7 @@ def decode_entry(data: bytes, name: str) -> Entry:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         fault = str(error) or type(error).__name__
     if fault:
-        raise IntegrityError(f"ledger entry {name} is damaged: {fault}")
+        raise IntegrityError(one_line(f"ledger entry {name} is damaged: {fault}"))
     return entry
 
 

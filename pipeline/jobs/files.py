@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 from sealedbeam.pipeline.errors import IntegrityError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .store import Store
 
 _WRITES_MAX = 3
+_OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 _PARQUET_SUFFIX = ".parquet"
 
 
@@ -46,10 +48,16 @@ def commit_file(store: Store, entry: Entry, path: str, data: bytes | memoryview)
 
 
 def is_stored(store: Store, file: FileEntry) -> bool:
-    """Whether a file lies in the store with the bytes that were committed."""
+    """Whether a file lies in the store with the bytes that were committed.
+
+    Raises:
+        OSError: this process may open no more files, which says nothing of this one.
+    """
     try:
         crc = crc32c_of_pieces(store.pieces(file.path))
-    except OSError:
+    except OSError as error:
+        if error.errno in _OUT_OF_DESCRIPTORS:
+            raise
         return False
     return format_crc32c(crc) == file.crc32c and store.size(file.path) == file.bytes
 

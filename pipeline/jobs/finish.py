@@ -24,6 +24,7 @@ from sealedbeam.pipeline.manifest import (
 )
 
 from .entry import entry_path
+from .expect import LISTING, compare_inputs, counts_of, encode_differences
 from .totals import summarise, total, unreadable_inputs
 
 if TYPE_CHECKING:
@@ -107,6 +108,10 @@ def finish(
     if faults is not None:
         summary["faults"] = faults
     summary["seconds"] = round(seconds, 3)
+    if context.expect:
+        differences = compare_inputs(context)
+        store.write(LISTING, encode_differences(differences))
+        summary["inputs"] |= counts_of(differences)
     files = _files(context, entries)
     kept = {file.path for file in files}
     runs = {run.path for entry in entries for run in entry.runs}
@@ -150,7 +155,8 @@ def _files(context: JobContext, entries: Sequence[Entry]) -> list[FileEntry]:
     """Return every file that the manifest covers, by path."""
     files = [file for entry in entries for file in covered_files(context, entry)]
     plan = (PLAN,) if context.scenario else ()
-    for path in (JOB, *plan, *(entry_path(entry.task) for entry in entries)):
+    listing = (LISTING,) if context.expect else ()
+    for path in (JOB, *plan, *listing, *(entry_path(entry.task) for entry in entries)):
         data = context.store.read(path)
         files.append(FileEntry(path, len(data), format_crc32c(crc32c(data)), None, ()))
     return sorted(files, key=lambda file: file.path)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from sealedbeam.pipeline.errors import IntegrityError, SealedBeamError, UsageError
 
 from .driver import Workers
 from .finish import tidy
+from .lock import Operations
 from .prepare import claimed, finished
 from .settle import (
     abandon,
     conclude,
+    find_distrusted,
     phases,
     planned_parts,
     require_intact,
@@ -25,14 +26,11 @@ from .tasks import map_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
-    from types import TracebackType
 
     from .context import JobContext
     from .finish import Finished, Observer
     from .plan import Part
 
-OPERATIONS = "operations.jsonl"
 _REPAIRS_MAX = 3
 
 
@@ -43,33 +41,6 @@ class Progress:
     phase: str
     tasks: int = 0
     event: dict[str, Any] | None = None
-
-
-class Operations:
-    """Appends what real processes did to operations.jsonl: outside the ledger, never hashed.
-
-    A context manager.
-    """
-
-    def __init__(self, root: Path) -> None:
-        """Append to the log in `root`."""
-        self._file = (root / OPERATIONS).open("a")
-
-    def note(self, **event: Any) -> None:
-        """Append one event with the time of day."""
-        self._file.write(json.dumps({"time": round(time.time(), 3), **event}) + "\n")
-        self._file.flush()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._file.close()
 
 
 def run_index_job(
@@ -145,7 +116,7 @@ class _IndexJob:
         self.show(Progress("event", event=event))
 
     def _map(self, pool: Workers) -> None:
-        """Do all parts, and again those that the stitch check sends back."""
+        """Do all parts, and again those that the stitch check or an eviction sends back."""
         context, parts = self.context, self.parts
         self.show(Progress("parts", len(parts)))
         # The largest first, so that the workers end together.
@@ -156,6 +127,10 @@ class _IndexJob:
             for part in again:
                 parts[part.number] = part
             pool.run([map_task(part) for part in again])
+        if distrusted := find_distrusted(context, parts):
+            self.operations.note(evicted=list(distrusted[0].evicted))
+            self.show(Progress("parts again", len(distrusted)))
+            pool.run(distrusted)
 
     def _look_again(self, pool: Workers) -> None:
         """Read every file once more; what was damaged in storage meanwhile is made again."""

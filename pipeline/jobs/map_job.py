@@ -9,50 +9,51 @@ derived again and the stage repeated.
 
 from __future__ import annotations
 
-import gc
 from typing import TYPE_CHECKING
 
 from sealedbeam.pipeline.crawl.values import Region
 from sealedbeam.pipeline.errors import IntegrityError
-from sealedbeam.pipeline.index.parse import Rejected, parse_page
-from sealedbeam.pipeline.integrity.block import BLOCK_TARGET_BYTES, seal_record, write_block
+from sealedbeam.pipeline.integrity.block import BLOCK_TARGET_BYTES, write_block
 from sealedbeam.pipeline.integrity.channel import PerfectChannel
-from sealedbeam.pipeline.integrity.ladder import Casualty, carry
+from sealedbeam.pipeline.integrity.ladder import Carried, Casualty, carry
 from sealedbeam.pipeline.integrity.lineage import Origin
-from sealedbeam.pipeline.records import Page
 
 from .arrival import Arrival
 from .derive import derive_documents, derive_pages
 from .entry import Entry, RunEntry
 from .files import commit_file, commit_task
+from .parsing import CHANGED_IN_USE, PARSE, PageParser
 from .plan import Part
-from .poison import EXCEEDS_MEMORY, RAISES, Skip, SkipList
+from .poison import Skip, SkipList
 from .quarantine import Quarantine
 from .reading import RecordedReader, Unread
 from .recorder import Recorder, Stage
+from .redundancy import EVICTED, Sample, trusts
 from .segment import Run, Segment, SegmentFiles, StoredDocument, build_segment, run_name
 from .store import content_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sealedbeam.pipeline.index.parse import Parsed
     from sealedbeam.pipeline.integrity.channel import Transit
-    from sealedbeam.pipeline.integrity.ladder import Accepted, Carried, Derive
+    from sealedbeam.pipeline.integrity.ladder import Accepted, Derive
 
     from .context import JobContext
 
 PAGES = "pages"
 DOCUMENTS = "documents"
-PARSE = "parse"
 RUNS = "runs"
 UNDECODABLE = "undecodable_payload"
-CHANGED_IN_USE = "changed_in_use"
-_PARSES_MAX = 2
 
 
 def run_map_task(
-    context: JobContext, part: Part, skips: Sequence[Skip], *, careful: bool, recorder: Recorder
+    context: JobContext,
+    part: Part,
+    skips: Sequence[Skip],
+    *,
+    evicted: Sequence[str] = (),
+    careful: bool,
+    recorder: Recorder,
 ) -> Entry:
     """Return the committed entry of `part`, doing the work if that has not happened yet.
 
@@ -60,24 +61,27 @@ def run_map_task(
         context: the job.
         part: what to read.
         skips: the records to do without.
+        evicted: the machines to do without.
         careful: whether to do batch work on each document alone before.
         recorder: told what is in hand.
     """
-    committed = committed_part(context, part)
+    committed = committed_part(context, part, evicted)
     if committed is not None:
         return committed
     transit = context.transit_source.begin(part.task)
-    return _MapTask(context, part, transit, skips, careful=careful, recorder=recorder).run()
+    task = _MapTask(context, part, transit, skips, evicted, careful=careful, recorder=recorder)
+    return task.run()
 
 
-def committed_part(context: JobContext, part: Part) -> Entry | None:
+def committed_part(context: JobContext, part: Part, evicted: Sequence[str] = ()) -> Entry | None:
     """Return the entry that stands for `part`, None when it must be done.
 
     A part that was done again from an exact start stands for the part as it was planned too: an
-    attempt that began earlier and ends later must not take that back.
+    attempt that began earlier and ends later must not take that back. Nor must one that knows of
+    fewer `evicted` machines.
     """
     committed = context.committed(part.task)
-    if committed is None:
+    if committed is None or trusts(committed, evicted):
         return None
     start, exact_start = committed.details["start"]
     same = (start, exact_start) == (part.start, part.exact_start)
@@ -92,11 +96,16 @@ def derive_runs(context: JobContext, entry: Entry) -> dict[bytes, bytes]:
     transit = PerfectChannel().begin(entry.task)
     skips, lost = details["skipped"], frozenset(details["lost"])
     # Nothing is noted: what happens to the task in hand is not the fault of another one's records.
-    return _MapTask(context, part, transit, skips, lost, recorder=Recorder()).run_again()
+    task = _MapTask(context, part, transit, skips, lost=lost, again={}, recorder=Recorder())
+    return task.run_again()
 
 
 class _MapTask:
-    """One attempt at a part; `lost` are the ordinals that an earlier one had to leave out."""
+    """One attempt at a part.
+
+    `lost` are the ordinals that an earlier one had to leave out, `again` takes the runs of one that
+    commits nothing.
+    """
 
     def __init__(
         self,
@@ -104,8 +113,10 @@ class _MapTask:
         part: Part,
         transit: Transit,
         skips: Sequence[Skip],
-        lost: frozenset[int] = frozenset(),
+        evicted: Sequence[str] = (),
         *,
+        lost: frozenset[int] = frozenset(),
+        again: dict[bytes, bytes] | None = None,
         careful: bool = False,
         recorder: Recorder,
     ) -> None:
@@ -117,21 +128,32 @@ class _MapTask:
         self._lost = set(lost)
         self._careful = careful
         self._recorder = recorder
-        self._again: dict[bytes, bytes] | None = None
+        self._evicted = evicted
+        self._again = again
         self._entry = Entry(part.task, context.configuration_hash)
         self._quarantine = Quarantine(part.task, context.paths)
         self._arrival = Arrival(context, part, self._entry, self._quarantine)
+        # What is made again was voted on when it was made first.
+        sample = Sample.of(context.config) if again is None else Sample.NONE
+        self._parser = PageParser(
+            context,
+            self._entry,
+            transit,
+            self._skips,
+            recorder,
+            sample=sample,
+            evicted=evicted,
+        )
         self._segment = Segment()
         self._segments = 0
         self._blocks = 0
 
     def run_again(self) -> dict[bytes, bytes]:
         """Do the task in memory alone; return its runs."""
-        self._again = {}
         self._read()
         if self._segment.documents:
             self._flush()
-        return self._again
+        return self._again or {}
 
     def run(self) -> Entry:
         """Do the whole task and commit it."""
@@ -148,7 +170,9 @@ class _MapTask:
             "lost": sorted(self._lost),
             "skipped": self._skips.met(),
         }
-        committed = committed_part(context, part)  # by another attempt, meanwhile
+        if self._parser.met:
+            self._entry.details[EVICTED] = self._parser.met
+        committed = committed_part(context, part, self._evicted)  # by another attempt, meanwhile
         if committed is None:
             commit_task(context.store, self._entry, self._quarantine, self._transit)
         return committed or self._entry
@@ -194,8 +218,7 @@ class _MapTask:
         for accepted in crossed.accepted:
             try:
                 document = StoredDocument.of(accepted)
-                if not self._context.policy.protection.seals:
-                    document.check()
+                document.check()
             except ValueError:
                 self._set_undecodable_aside(accepted, DOCUMENTS)
                 continue
@@ -233,58 +256,20 @@ class _MapTask:
         carried.accepted = [known[identity] for identity, _ in records if identity in known]
 
     def _parse(self, accepted: Accepted, documents: list[tuple[bytes, bytes]]) -> None:
-        """Parse one page; append the document's record, or count why there is none."""
+        """Parse one page; append the document's record, or say what became of it instead."""
         try:
-            page = Page.from_payload(accepted.payload)
+            result = self._parser.parse(accepted)
         except ValueError:
             self._set_undecodable_aside(accepted, PAGES)
             return
-        origin = Origin.decode(accepted.identity)
-        result = self._parse_within_limits(page, origin)
         if isinstance(result, Skip):
             self._entry.count("pages", "quarantined")
-            self._arrival.set_poison_aside(origin.length, result)
-            return
-        if not self._proven_again(accepted):
-            result = self._parse_again(accepted)
-        if isinstance(result, Rejected):
-            self._entry.count("rejected", result.reason)
-        else:
-            for cut in result.cuts:
-                self._entry.count("documents", f"cut_{cut}")
-            payload = result.document.to_payload()
-            payload = self._transit.compute(accepted.identity, PARSE, 1, payload)
-            documents.append((accepted.identity, payload))
-
-    def _parse_within_limits(self, page: Page, origin: Origin) -> Parsed | Rejected | Skip:
-        skip = self._skips.before_parsing(origin.offset)
-        if skip is not None:
-            return skip
-        self._recorder.begin(Stage.PARSE, origin.offset, origin.length)
-        reason = ""
-        for _ in range(_PARSES_MAX):
-            try:
-                return parse_page(page)
-            except MemoryError:
-                reason = EXCEEDS_MEMORY
-            except Exception as error:  # noqa: BLE001 - one page must not end the job of all others
-                reason = f"{RAISES}{type(error).__name__}"
-            gc.collect()  # with the failed attempt's frames gone
-        return self._skips.add(Skip(origin.offset, "parse", reason, _PARSES_MAX))
-
-    def _parse_again(self, accepted: Accepted) -> Parsed | Rejected:
-        """Parse a page anew whose bytes changed while they were parsed."""
-        self._entry.count("operations", CHANGED_IN_USE)
-        for identity, payload in derive_pages(self._context, [accepted.identity]):
-            if seal_record(identity, payload) == accepted.found.seal:
-                return parse_page(Page.from_payload(payload))
-        raise IntegrityError(
-            f"{self._part.task}: a page changed in memory and cannot be made again from "
-            f"{self._input.path}; was the input changed?"
-        )
-
-    def _proven_again(self, accepted: Accepted) -> bool:
-        return not self._context.policy.protection.seals or accepted.still_intact()
+            self._arrival.set_poison_aside(Origin.decode(accepted.identity).length, result)
+        elif isinstance(result, Casualty):
+            self._transit.settle(DOCUMENTS, Carried(casualties=[result]))
+            self._lose(PARSE, result)
+        elif result is not None:
+            documents.append((accepted.identity, result))
 
     def _set_undecodable_aside(self, accepted: Accepted, hop: str, *, named: bool = True) -> None:
         """Set aside what only an unsealed hop can let through: bytes that are no record.
@@ -314,7 +299,7 @@ class _MapTask:
             documents = self._segment.documents
             files = build_segment(documents, self._context.paths, self._context.shards)
             changed = [
-                document for document in documents if not self._proven_again(document.accepted)
+                document for document in documents if not self._parser.is_proven(document.accepted)
             ]
             if not changed:
                 break

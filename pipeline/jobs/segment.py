@@ -55,7 +55,10 @@ class StoredDocument(NamedTuple):
         return cls(origin, accepted, DocumentView.from_payload(accepted.payload))
 
     def check(self) -> None:
-        """Raise ValueError when a field is not what its name says; a seal makes this needless."""
+        """Raise ValueError when a field is not what its name says.
+
+        A seal proves the bytes, not that they are right: a core may have computed them wrongly.
+        """
         view = self.view
         texts = (view.url, view.title, view.text, view.language)
         for field_bytes in (*texts, view.content_type, view.charset, view.fetched_at, view.links):
@@ -187,7 +190,7 @@ def _encode_documents(
                 SourceRange(paths[origin.source], origin.offset, origin.length)
                 for origin, _, _ in group
             ],
-            np.array([document.accepted.found.seal.crc for document in group], np.uint32),
+            np.array([document.accepted.found.crc for document in group], np.uint32),
         )
     writer.close()
     return sink.getbuffer()

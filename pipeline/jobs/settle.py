@@ -5,19 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sealedbeam.pipeline.config import Redundancy
 from sealedbeam.pipeline.errors import IntegrityError
 from sealedbeam.pipeline.manifest import FILE_NAME, decode_manifest
 
-from .entry import entry_path
+from .entry import INPUTS, entry_path, inputs_digest
 from .files import is_stored
 from .finish import Finished, Observer, covered_files, finish, write_failure
 from .plan import Extent, Part, misstitched, plan_parts
+from .redundancy import EVICTED, find_evicted, trusts
 from .tasks import duplicates_task, map_task, reduce_tasks, required_entry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .context import JobContext
+    from .entry import Entry
     from .store import Store
     from .tasks import Task
 
@@ -38,11 +41,20 @@ def planned_parts(context: JobContext) -> list[Part]:
 
 def stitch(context: JobContext, parts: Sequence[Part]) -> list[Part]:
     """Return the parts that must be done again, by what the committed entries say."""
-    extents = {}
-    for part in parts:
-        details = required_entry(context, part.task).details
-        extents[part.number] = Extent(details["first"], details["end"])
-    return misstitched(parts, extents)
+    return misstitched(parts, _extents([required_entry(context, part.task) for part in parts]))
+
+
+def find_distrusted(context: JobContext, parts: Sequence[Part]) -> list[Task]:
+    """Return the parts that must be done again without machines that have computed wrongly.
+
+    One round is enough: what is counted against machines does not depend on who is evicted.
+    """
+    if context.config.redundancy is Redundancy.OFF:
+        return []
+    entries = [required_entry(context, part.task) for part in parts]
+    evicted = find_evicted(entries, context.config.evict_after)
+    pairs = zip(parts, entries, strict=True)
+    return [map_task(part, evicted) for part, entry in pairs if trusts(entry, evicted)]
 
 
 def phases(context: JobContext, parts: Sequence[Part]) -> tuple[list[Task], ...]:
@@ -78,7 +90,7 @@ def take_back_damaged(context: JobContext, tasks: Sequence[Task]) -> list[Task]:
         files = covered_files(context, entry)
         if not all(is_stored(context.store, file) for file in files):
             context.store.remove(entry_path(task.name))
-            again.append(task)
+            again.append(replace(task, evicted=tuple(entry.details.get(EVICTED, ()))))
     return again
 
 
@@ -103,10 +115,43 @@ def finish_job(context: JobContext, observer: Observer, seconds: float) -> Finis
 def conclude(
     context: JobContext, parts: Sequence[Part], observer: Observer, seconds: float
 ) -> Finished:
-    """Judge the ledger and end the job; its files have had their last look."""
+    """Judge the ledger and end the job; its files have had their last look.
+
+    Raises:
+        IntegrityError: an attempt that nobody waited for has replaced what others had read.
+    """
     tasks = [task for phase in phases(context, parts) for task in phase]
     entries = [required_entry(context, task.name) for task in tasks]
+    if late := _outdated(context, parts, entries):
+        raise IntegrityError(
+            f"{', '.join(late)} does not go with the rest of {context.output}: an attempt that had "
+            "been given up came late; run the same command again: it is made again"
+        )
     return finish(context, entries, observer, seconds)
+
+
+def _outdated(context: JobContext, parts: Sequence[Part], entries: Sequence[Entry]) -> list[str]:
+    """Return the tasks that must be done again, given the entries of all: parts first, shards last.
+
+    Those are parts that do not follow on each other or rely on an evicted machine, and tasks that
+    have read other files than those which stand now.
+    """
+    of_parts, later = entries[: len(parts)], entries[len(parts) :]
+    outdated = [part.task for part in misstitched(parts, _extents(of_parts))]
+    evicted = find_evicted(of_parts, context.config.evict_after)
+    outdated += [entry.task for entry in of_parts if trusts(entry, evicted)]
+    for number, entry in enumerate(later):
+        before = [*of_parts, *later[: min(number, 1)]]
+        if entry.details != {INPUTS: inputs_digest(before)}:
+            outdated.append(entry.task)
+    return outdated
+
+
+def _extents(entries: Sequence[Entry]) -> dict[int, Extent]:
+    return {
+        number: Extent(entry.details["first"], entry.details["end"])
+        for number, entry in enumerate(entries)
+    }
 
 
 def abandon(context: JobContext, parts: Sequence[Part], reason: str) -> None:

@@ -7,11 +7,14 @@ digest of its content. Two attempts at one task therefore produce the same objec
 
 from __future__ import annotations
 
+import errno
 import os
 import uuid
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import xxhash
+from sealedbeam.pipeline.errors import SealedBeamError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +22,18 @@ if TYPE_CHECKING:
 
 TEMPORARY_SUFFIX = ".attempt"
 _PIECE_BYTES = 1 << 18
+_REMEDIES = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.ENFILE: "raise the system's limit on open files",
+    errno.ENOENT: "put back what was moved or removed while the job ran",
+    errno.EACCES: "allow access to it",
+    errno.EPERM: "allow access to it",
+    errno.EROFS: "make its file system writable",
+    errno.EIO: "check the disk",
+}
 
 
 class Store:
@@ -30,22 +45,26 @@ class Store:
         self._attempt = uuid.uuid4().hex[:12]
 
     def write(self, path: str, data: bytes | memoryview) -> None:
-        """Make `data` the content of `path`, durably; an earlier object of that name goes."""
+        """Make `data` the content of `path`, durably; an earlier object of that name goes.
+
+        The root is not made: one that was removed under a running job must not come back in part.
+        """
         target = self.root / path
-        if not target.parent.is_dir():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _sync_folder(target.parent.parent)
-        temporary = target.with_name(f".{target.name}.{self._attempt}{TEMPORARY_SUFFIX}")
-        try:
-            with temporary.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        _sync_folder(target.parent)
+        with naming(target):
+            if target.parent != self.root and not target.parent.is_dir():
+                target.parent.mkdir(exist_ok=True)
+                _sync_folder(target.parent.parent)
+            temporary = target.with_name(f".{target.name}.{self._attempt}{TEMPORARY_SUFFIX}")
+            try:
+                with temporary.open("wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.replace(target)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+            _sync_folder(target.parent)
 
     def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
         """Return the bytes of `path`, or `length` of them from `offset`; raises OSError."""
@@ -81,6 +100,25 @@ class Store:
                     file.unlink()
             if (self.root / folder).is_dir() and not any((self.root / folder).iterdir()):
                 (self.root / folder).rmdir()
+
+
+@contextmanager
+def naming(target: Path) -> Iterator[None]:
+    """Say in an OSError which object it was: some calls name its attempt, some nothing."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(target)
+        raise
+
+
+def storage_error(error: OSError) -> SealedBeamError:
+    """Return what the user is told when the system refuses a file: which, why, and what to do."""
+    if error.errno is None:
+        return SealedBeamError(str(error))
+    named = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+    remedy = _REMEDIES.get(error.errno, "put that right")
+    return SealedBeamError(f"{named}{error.strerror}; {remedy} and run the same command again")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -19,6 +19,8 @@ from .reduce_job import run_reduce_task, shard_task
 from .store import storage_error
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .context import JobContext
     from .entry import Entry
 
@@ -29,6 +31,7 @@ class Task:
 
     `parts` is how many map tasks the job has: a later task reads all their entries. `skips` are the
     records that the part must do without; a `careful` task looks for another one (see supervision).
+    `evicted` are the machines that it must do without (see redundancy).
     """
 
     name: str
@@ -37,6 +40,7 @@ class Task:
     parts: int = 0
     skips: tuple[Skip, ...] = ()
     careful: bool = False
+    evicted: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Return the task as one line of JSON."""
@@ -48,12 +52,13 @@ class Task:
         value = json.loads(text)
         part = None if value["part"] is None else Part(**value["part"])
         skips = tuple(Skip(*skip) for skip in value["skips"])
-        return cls(**(value | {"part": part, "skips": skips}))
+        evicted = tuple(value["evicted"])
+        return cls(**(value | {"part": part, "skips": skips, "evicted": evicted}))
 
 
-def map_task(part: Part) -> Task:
-    """Return the task of a part."""
-    return Task(part.task, part=part)
+def map_task(part: Part, evicted: Sequence[str] = ()) -> Task:
+    """Return the task of a part, to be done without the machines that are `evicted`."""
+    return Task(part.task, part=part, evicted=tuple(evicted))
 
 
 def duplicates_task(parts: int) -> Task:
@@ -85,7 +90,14 @@ def execute(context: JobContext, task: Task, recorder: Recorder | None = None) -
 
 def _execute(context: JobContext, task: Task, recorder: Recorder) -> Entry:
     if task.part is not None:
-        return run_map_task(context, task.part, task.skips, careful=task.careful, recorder=recorder)
+        return run_map_task(
+            context,
+            task.part,
+            task.skips,
+            evicted=task.evicted,
+            careful=task.careful,
+            recorder=recorder,
+        )
     parts = [required_entry(context, f"part-{number:05d}") for number in range(task.parts)]
     if task.shard is None:
         return run_duplicates_task(context, parts, recorder)

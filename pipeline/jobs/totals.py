@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sealedbeam.pipeline.config import Redundancy
 from sealedbeam.pipeline.index.limits import Cut
 from sealedbeam.pipeline.integrity.ledger import HopAccount, Outcome, merge_accounts
 from sealedbeam.pipeline.integrity.reconcile import Equation, Verdict, reconcile
@@ -12,6 +13,7 @@ from sealedbeam.pipeline.integrity.reconcile import Equation, Verdict, reconcile
 from .entry import merge_counts
 from .map_job import DOCUMENTS, PAGES, RUNS
 from .reduce_job import SHARDS
+from .redundancy import check_audit, find_evicted, objections, summarise_audit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,13 +39,15 @@ class Totals:
     """The sum of all entries of a finished job, and what it says.
 
     `too_many_dropped` names each hop whose share of dropped records is over the limit, and poison
-    records, where they are too many.
+    records and computations that nobody agrees on, where they are too many. `evicted` are the
+    machines that an audit found to compute wrongly.
     """
 
     hops: dict[str, HopAccount]
     counts: Counts
     reconciliation: Reconciliation
     too_many_dropped: tuple[str, ...]
+    evicted: tuple[str, ...] = ()
 
     def get(self, group: str, name: str) -> int:
         """Return one count, 0 when nothing was counted."""
@@ -75,8 +79,10 @@ def total(context: JobContext, entries: Sequence[Entry]) -> Totals:
         if file.path.startswith("documents/")
     )
     skipped = sum(len(entry.details.get("skipped", ())) for entry in entries)
+    audited = context.config.redundancy is Redundancy.AUDIT
     equations = [
         *_equations(hops, counts, rows),
+        *(check_audit(counts, hops[DOCUMENTS].sealed.records) if audited else ()),
         Equation(
             "poison records set aside = records on the parts' skip lists",
             sum(counts.get("poison", {}).values()),
@@ -86,7 +92,9 @@ def total(context: JobContext, entries: Sequence[Entry]) -> Totals:
     reconciliation = reconcile(hops, equations, sealed=context.policy.protection.seals)
     limit = context.config.max_dropped_ratio
     over = _over_limit(hops, limit) + _poison_over_limit(counts, limit)
-    return Totals(hops, counts, reconciliation, over)
+    over += objections(counts, context.config)
+    evicted = find_evicted(entries, context.config.evict_after)
+    return Totals(hops, counts, reconciliation, over, evicted)
 
 
 def _equations(hops: Mapping[str, HopAccount], counts: Counts, rows: int) -> list[Equation]:
@@ -169,6 +177,11 @@ def summarise(context: JobContext, totals: Totals, status: str) -> dict[str, Any
                 for name in ("damaged_regions", "digest_good", "digest_absent", "digest_bad")
             },
         },
+        **(
+            {"audit": summarise_audit(totals.counts, totals.evicted)}
+            if config.redundancy is Redundancy.AUDIT
+            else {}
+        ),
         "ledger": totals.reconciliation.verdict,
         "seed": config.seed,
         "protection": config.protection,

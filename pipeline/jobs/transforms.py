@@ -19,7 +19,7 @@ from .finish import SUMMARY, Observer, Unobserved
 from .prepare import claim, finished
 from .recorder import Recorder, map_file
 from .report import Reporter
-from .settle import finish_job, phases, planned_parts, stitch
+from .settle import find_distrusted, finish_job, phases, planned_parts, stitch
 from .supervision import OUT_OF_MEMORY
 from .tasks import Task, execute, map_task
 
@@ -99,7 +99,10 @@ class PlanParts(beam.DoFn):  # type: ignore[misc]  # Beam is untyped
 
 
 class SettleParts(beam.DoFn):  # type: ignore[misc]  # Beam is untyped
-    """After all parts: does again those that disagree with their neighbour, then the duplicates."""
+    """After all parts: does again those that cannot stand, then the duplicates.
+
+    That are parts that disagree with their neighbour, or rely on a machine that computes wrongly.
+    """
 
     def __init__(self, context: str) -> None:
         """Work for the job that `context` (JSON) describes."""
@@ -113,6 +116,8 @@ class SettleParts(beam.DoFn):  # type: ignore[misc]  # Beam is untyped
             for part in again:
                 execute(context, map_task(part))
                 parts[part.number] = part
+        for task in find_distrusted(context, parts):
+            execute(context, task)
         _, (duplicates,), shards = phases(context, parts)
         execute(context, duplicates)
         for task in shards:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sealedbeam.pipeline.errors import IntegrityError
 from sealedbeam.pipeline.integrity import elements as module
-from sealedbeam.pipeline.integrity.block import open_block, seal_record
+from sealedbeam.pipeline.integrity.block import Seal, open_block, seal_frame, seal_record
 from sealedbeam.pipeline.integrity.elements import (
     BlockBuilder,
     Element,
@@ -270,3 +270,19 @@ def test_results_are_sealed_before_the_second_look() -> None:
     (block,) = seal_elements(results, CORRECT, 1 << 20)
     opened = open_block(block.data, None, CORRECT)
     assert [loss.reason for loss in opened.losses] == ["bad_seal"]
+
+
+@pytest.mark.parametrize("bit", range(160))
+def test_flip_in_a_seal_before_it_is_written_costs_no_record(bit: int) -> None:
+    """A record is used whose stored seal is wrong in one bit, and a change in use is still seen."""
+    good = seal_record(b"i", b"payload")
+    sealed = flip(good.crc.to_bytes(4) + good.digest, bit)
+    hit = Seal(int.from_bytes(sealed[:4]), sealed[4:])
+    (block,) = seal_elements([Element(b"payload", b"i", hit)], CORRECT, 1 << 20)
+    results, recovered = guard_records(block.data, bytes.upper, CORRECT)
+    assert [element.payload for element in results] == [b"PAYLOAD"]
+    assert recovered.counts["records_corrected"] == recovered.counts["records_used"] == 1
+    (found,) = recovered.found
+    assert found.crc == good.crc == seal_frame(found.frame).crc
+    assert found.agrees(found.frame)
+    assert not any(found.agrees(damaged) for _, damaged in every_flip(bytes(found.frame)))

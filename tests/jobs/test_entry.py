@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sealedbeam.pipeline.errors import IntegrityError
 from sealedbeam.pipeline.integrity.block import Seal
+from sealedbeam.pipeline.integrity.checksum import crc32c
 from sealedbeam.pipeline.integrity.ledger import Outcome
 from sealedbeam.pipeline.jobs.entry import (
     Counts,
@@ -97,6 +100,29 @@ def test_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert json.loads(data)["version"] == 2
     monkeypatch.undo()
     with pytest.raises(IntegrityError, match="not known"):
+        decode_entry(data, "x")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"more": 1},
+        {"counts": {"pages": {"read": True}}},
+        {"runs": [["postings", 0, 1, "r", "4", 9, 77, "ab", 12]]},
+        {"files": [{"path": "../x", "bytes": 1, "crc32c": "deadbeef", "rows": None, "parts": []}]},
+        {"details": []},
+        {"task": 1},
+        {"configuration_hash": None},
+    ],
+)
+def test_sealed_nonsense_is_refused(change: dict[str, Any]) -> None:
+    """Checksums that agree do not make an entry of what no entry says."""
+    content = json.loads(encode_entry(sample())) | change
+    del content["crc32c"], content["sha256"]
+    body = json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+    seals = {"crc32c": f"{crc32c(body):08x}", "sha256": hashlib.sha256(body).hexdigest()}
+    data = json.dumps(content | seals, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+    with pytest.raises(IntegrityError, match="x is damaged"):
         decode_entry(data, "x")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -57,6 +59,21 @@ def test_other_bytes_are_not_what_was_committed(tmp_path: Path, data: bytes | No
     if data is not None:
         store.write("a", data)
     assert not is_stored(store, file)
+
+
+def test_running_out_of_descriptors_says_nothing_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that cannot be looked at for want of descriptors does not count as damaged."""
+    store = Store(tmp_path)
+    file = commit_file(store, Entry("t", "00"), "a", b"content")
+
+    def fail(path: str) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), path)
+
+    monkeypatch.setattr(store, "pieces", fail)
+    with pytest.raises(OSError, match="Too many open files"):
+        is_stored(store, file)
 
 
 def test_storage_error_is_told_in_one_line(tmp_path: Path) -> None:

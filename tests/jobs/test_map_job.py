@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sealedbeam.pipeline.errors import IntegrityError
 from sealedbeam.pipeline.integrity.ladder import Accepted
-from sealedbeam.pipeline.jobs import map_job, segment
+from sealedbeam.pipeline.jobs import map_job, parsing, segment
 from sealedbeam.pipeline.jobs.map_job import derive_runs
 from sealedbeam.pipeline.jobs.segment import run_name
 from sealedbeam.pipeline.jobs.tasks import execute, map_task
@@ -99,7 +99,7 @@ def test_record_that_changed_in_use_is_made_again(
     job = make(tmp_path)
     assert job.run_here().exit_code == 0
     changed = [entry.counts.get("operations", {}) for entry in job.entries()]
-    assert sum(counts.get(map_job.CHANGED_IN_USE, 0) for counts in changed) == 1
+    assert sum(counts.get(parsing.CHANGED_IN_USE, 0) for counts in changed) == 1
     assert index_bytes(clean.output) == index_bytes(job.output)
 
 
@@ -107,7 +107,7 @@ def test_failing_memory_ends_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """Where documents keep changing while they are in use, the job says so and stops."""
     job = make(tmp_path)
     (part, *_) = job.parts()
-    monkeypatch.setattr(map_job._MapTask, "_parse_again", None)
+    monkeypatch.setattr(parsing.PageParser, "_derive_again", None)
     pages = len([record for record in ARCHIVE.records if record.url and record.offset < part.stop])
     failing(monkeypatch, iter([True] * pages + [False] * 99))
     with pytest.raises(IntegrityError, match="this machine's memory is failing"):
@@ -121,6 +121,6 @@ def test_page_that_cannot_be_made_again_ends_the_job(
     job = make(tmp_path)
     (part, *_) = job.parts()
     failing(monkeypatch, iter([False]))
-    monkeypatch.setattr(map_job, "derive_pages", lambda *_: [])
+    monkeypatch.setattr(parsing, "derive_pages", lambda *_: [])
     with pytest.raises(IntegrityError, match="was the input changed"):
         execute(job.context, map_task(part))

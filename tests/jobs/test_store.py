@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING
 
 import pytest
-from sealedbeam.pipeline.jobs.store import TEMPORARY_SUFFIX, Store, content_name
+from sealedbeam.pipeline.jobs.store import TEMPORARY_SUFFIX, Store, content_name, storage_error
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +19,7 @@ def files_of(root: Path) -> list[str]:
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     """An object has the bytes that it was given, whole or by range, and can be replaced."""
-    store = Store(tmp_path / "new" / "root")
+    store = Store(tmp_path)
     store.write("a/b", b"first")
     store.write("a/b", memoryview(b"0123456789"))
     assert store.read("a/b") == b"0123456789"
@@ -49,6 +50,41 @@ def test_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
         store.write("folder/object", b"new")
     assert files_of(tmp_path) == ["folder/object"]
     assert store.read("folder/object") == b"old"
+
+
+def test_removed_root_does_not_come_back_in_part(tmp_path: Path) -> None:
+    """When the output folder is gone nothing is written, and the error names the object."""
+    store = Store(tmp_path / "gone")
+    for path in ("folder/object", "object"):
+        with pytest.raises(FileNotFoundError, match=rf"gone/{path}'$"):
+            store.write(path, b"x")
+    assert files_of(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "free some space"),
+        (errno.EFBIG, "ulimit -f"),
+        (errno.ELOOP, "put that right"),
+    ],
+)
+def test_storage_error_tells_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, remedy: str
+) -> None:
+    """What the system refuses is told with the object, the reason and the next step."""
+
+    def fail(_descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="object") as caught:
+        Store(tmp_path).write("object", b"x")
+    told = storage_error(caught.value)
+    assert f"{tmp_path}/object: {os.strerror(number)}; " in str(told)
+    assert f"{remedy}" in str(told)
+    assert str(told).endswith("and run the same command again")
+    assert told.exit_code == 1
 
 
 def test_object_appears_only_when_it_is_durable(

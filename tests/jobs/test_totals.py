@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sealedbeam.pipeline.integrity.reconcile import Verdict
-from sealedbeam.pipeline.jobs.totals import HOPS, summarise, total
+from sealedbeam.pipeline.jobs.totals import HOPS, POISON_FREE, summarise, total
 
 from tests.support.archives import build_archive, flip_bit, pack, page_record, response_record
 from tests.support.flipping import DOUBLE_FLIP, FLIP, Rule
@@ -77,6 +77,7 @@ QUANTITIES = [
     ("shards", "tokens_duplicate", "tokens of duplicates"),
     ("runs", "tokens_dropped", "tokens of all documents"),
     ("shards", "tokens_dropped", "tokens of all documents"),
+    ("poison", "crashes_worker", "records on the parts' skip lists"),
 ]
 
 
@@ -159,6 +160,33 @@ def test_share_of_dropped_records_is_limited(tmp_path: Path, limit: float, *, ov
     )
     expected = f"hop pages: 1 of 4 records were dropped, more than the allowed share of {limit:g}"
     assert total(context, [part]).too_many_dropped == ((expected,) if over else ())
+
+
+@pytest.mark.parametrize(
+    ("poison", "limit", "over"),
+    [
+        (POISON_FREE, 0.01, False),
+        (POISON_FREE + 1, 0.01, True),
+        (1, 0.0, True),
+        (0, 0.0, False),
+        (20, 0.02, False),
+        (21, 0.02, True),
+    ],
+)
+def test_poison_is_limited(
+    ledger: tuple[JobContext, list[Entry]], poison: int, limit: float, *, over: bool
+) -> None:
+    """A few poison records fail no job; beyond them the limit for drops holds, and names them."""
+    context, entries = ledger
+    config = context.config.model_copy(update={"max_dropped_ratio": limit})
+    disturbed = copy.deepcopy(entries)
+    read = sum(entry.counts.get("pages", {}).get("read", 0) for entry in entries)
+    disturbed[0].count("pages", "read", 1000 - read)
+    disturbed[0].counts["poison"] = {"exceeds_time": poison - poison // 2}
+    disturbed[1].counts["poison"] = {"crashes_worker": poison // 2}
+    found = total(replace(context, config=config), disturbed).too_many_dropped
+    expected = f"poison: {poison} records beside 1000 pages could not be worked on"
+    assert [each.partition(", ")[0] for each in found if "hop" not in each] == [expected] * over
 
 
 def test_unsealed_job_is_unknown(tmp_path: Path) -> None:

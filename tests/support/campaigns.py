@@ -41,9 +41,9 @@ def make_scenario(*faults: dict[str, Any], **changes: Any) -> Scenario:
     return parse_scenario(values | changes, "test.yaml")
 
 
-def make_plan(*faults: dict[str, Any], seed: int = 0) -> Plan:
+def make_plan(*faults: dict[str, Any], seed: int = 0, **changes: Any) -> Plan:
     """Return the plan of `make_scenario` for a seed."""
-    return plan_scenario(make_scenario(*faults), seed)
+    return plan_scenario(make_scenario(*faults, **changes), seed)
 
 
 def flips(kind: str, per_mebibyte: float, **more: Any) -> dict[str, Any]:

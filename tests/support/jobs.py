@@ -25,7 +25,7 @@ from sealedbeam.pipeline.jobs.index_job import Progress, run_index_job
 from sealedbeam.pipeline.jobs.plan import Part, plan_parts
 from sealedbeam.pipeline.jobs.prepare import claim, claimed, prepare
 from sealedbeam.pipeline.jobs.quarantine import Quarantined, decode_quarantine
-from sealedbeam.pipeline.jobs.settle import finish_job, stitch
+from sealedbeam.pipeline.jobs.settle import find_distrusted, finish_job, stitch
 from sealedbeam.pipeline.jobs.tasks import duplicates_task, execute, map_task, reduce_tasks
 
 from tests.support.flipping import FlippingChannel, Rule
@@ -97,7 +97,7 @@ class Job:
             return self.finish_here()
 
     def map_here(self, order: Callable[[list[Any]], Iterable[Any]] = list) -> None:
-        """Do all parts and the stitch check."""
+        """Do all parts, and again those that the stitch check or an eviction sends back."""
         claim(self.context)
         parts = self.parts()
         for part in order(list(parts)):
@@ -106,6 +106,8 @@ class Job:
             for part in again:
                 execute(self.context, map_task(part))
                 parts[part.number] = part
+        for task in find_distrusted(self.context, parts):
+            execute(self.context, task)
 
     def duplicates_here(self) -> None:
         """Compare all documents."""

@@ -25,8 +25,16 @@ def children_of(pid: int) -> list[int]:
 
 
 def children() -> list[int]:
-    """Return the living child processes of this one."""
-    return children_of(os.getpid())
+    """Return the living child processes of this one, but for those that only fork others."""
+    return [pid for pid in children_of(os.getpid()) if not _serves_forks(pid)]
+
+
+def _serves_forks(pid: int) -> bool:
+    """Whether a process is one of the two that `multiprocessing` keeps for a whole test run."""
+    with suppress(OSError):
+        line = Path(f"/proc/{pid}/cmdline").read_bytes()
+        return b"multiprocessing.forkserver" in line or b"multiprocessing.resource_tracker" in line
+    return False
 
 
 def await_end(pids: Sequence[int]) -> None:
@@ -36,6 +44,18 @@ def await_end(pids: Sequence[int]) -> None:
             descriptor = os.pidfd_open(pid)
             select.select([descriptor], [], [])
             os.close(descriptor)
+
+
+def group_of(leader: int) -> list[int]:
+    """Return the living processes of a process group, whoever their parent is."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError, ValueError):
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            state, group = fields[0], int(fields[2])
+            if group == leader and state != "Z":
+                found.append(int(entry.name))
+    return found
 
 
 @contextmanager

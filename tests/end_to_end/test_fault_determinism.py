@@ -1,0 +1,119 @@
+"""One seed, one run: the same faults, outcomes, ledger and index, whoever does the work.
+
+Each job here is a real one with a driver and worker processes, under a plan in which everything
+goes wrong at once.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sealedbeam.faults.checkers import check_conservation, count_outcomes
+from sealedbeam.faults.kinds import BLOCK_KINDS
+from sealedbeam.faults.plan import parse_plan
+from sealedbeam.faults.widths import Width
+
+from tests.support.campaigns import flips, make_plan
+from tests.support.faulty_jobs import prepare_job, seeded_bytes
+from tests.support.jobs import ROOT, SAMPLE
+from tests.support.processes import children
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sealedbeam.faults.plan import Plan
+    from sealedbeam.pipeline.jobs.index_job import Progress
+
+    from tests.support.jobs import Job
+
+PART_BYTES, SHARDS = 8192, 2
+HOPS = {"hops": ["pages", "documents", "runs"]}
+
+
+def plan_everything(seed: int) -> Plan:
+    return make_plan(
+        *(flips(width, 12, **HOPS) for width in Width),
+        *({"kind": kind, "per_block": 0.05, **HOPS} for kind in BLOCK_KINDS),
+        seed=seed,
+        sick_machines=0.5,
+        duration_seconds=86_400,
+        memory={"acceleration": 3e14, "widths": "dram_hbm2", **HOPS},
+        outages=[
+            {"scope": "rack", "cluster": "dublin", "start_seconds": 0, "seconds": 20_000},
+            {"scope": "network", "cluster": "oregon", "start_seconds": 10_000, "seconds": 9000},
+        ],
+        mercurial_cores={"share": 0.4, "share_of_results": 0.1},
+    )
+
+
+def prepared(folder: Path, seed: int = 0) -> Job:
+    plan = plan_everything(seed)
+    return prepare_job([SAMPLE], folder, plan, part_bytes=PART_BYTES, shards=SHARDS)
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Return what this process alone writes."""
+    job = prepared(tmp_path_factory.mktemp("expected") / "index")
+    job.run_here()
+    return seeded_bytes(job.output)
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let worker processes import the tests' support."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+
+def journals(files: dict[str, bytes]) -> list[bytes]:
+    return [data for name, data in files.items() if name.endswith(".parquet") and "/" not in name]
+
+
+def test_plan_strikes_and_accounts_for_everything(expected: dict[str, bytes]) -> None:
+    """The job under test meets faults by the dozen, with every outcome, and the law holds."""
+    figures = count_outcomes(journals(expected))
+    assert figures["injected"] > 100
+    assert all(figures.values())
+    assert check_conservation(figures) == []
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_number_of_workers_does_not_show(
+    tmp_path: Path, expected: dict[str, bytes], workers: int
+) -> None:
+    """Plan, journals, ledger, quarantine and index are the same bytes on any number of workers."""
+    job = prepared(tmp_path / "index")
+    job.run(workers)
+    assert seeded_bytes(job.output) == expected
+
+
+def test_killed_workers_do_not_show(tmp_path: Path, expected: dict[str, bytes]) -> None:
+    """With worker processes killed for real, while they are at work, all of it is the same."""
+    job = prepared(tmp_path / "index")
+    killed = []
+
+    def kill_now_and_then(_progress: Progress) -> None:
+        steps.append(None)
+        alive = children()
+        if len(steps) in {3, 6, 9} and alive:
+            os.kill(alive[0], signal.SIGKILL)
+            killed.append(alive[0])
+
+    steps: list[Any] = []
+    job.run(2, kill_now_and_then)
+    assert len(killed) == 3
+    assert seeded_bytes(job.output) == expected
+
+
+def test_seed_decides(tmp_path: Path, expected: dict[str, bytes]) -> None:
+    """Another seed is another plan, with other journals and another ledger."""
+    job = prepared(tmp_path / "index", seed=1)
+    job.run_here()
+    other = seeded_bytes(job.output)
+    plans = [parse_plan(files["plan.json"].decode()) for files in (expected, other)]
+    assert plans[0].sha256 != plans[1].sha256
+    assert set(journals(expected)).isdisjoint(journals(other))
+    assert any(data != other.get(name) for name, data in expected.items() if "ledger/" in name)

@@ -1,0 +1,24 @@
+"""Loads, when imported, all that a job needs: for a process that does nothing but fork others.
+
+It computes nothing with Arrow, whose threads would not survive a fork.
+"""
+
+# ruff: noqa: E402 - what is hidden must be hidden before the rest is loaded
+
+from __future__ import annotations
+
+import sys
+
+from sealedbeam.pipeline.jobs.worker import UNUSED, Absent
+
+sys.meta_path.insert(0, Absent(UNUSED))  # as in every worker
+
+import sealedbeam.faults.channel
+import sealedbeam.faults.checkers
+import sealedbeam.monitoring.publish
+import sealedbeam.pipeline.progress  # noqa: F401 - the command loads these when it runs
+from sealedbeam.pipeline.index import tokens
+
+import tests.support.trials  # noqa: F401 - what the forked processes run
+
+tokens._kinds()  # a table that takes longer than all else in a small job
