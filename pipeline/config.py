@@ -6,7 +6,7 @@ import hashlib
 import json
 from difflib import get_close_matches
 from enum import StrEnum
-from pathlib import Path  # noqa: TC003 - pydantic looks it up when the class is made
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import yaml
