@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sealedbeam.pipeline.errors import IntegrityError
-from sealedbeam.pipeline.jobs.index_job import OPERATIONS
+from sealedbeam.pipeline.jobs.lock import OPERATIONS
 
 from tests.support.archives import build_archive, flip_bit
 from tests.support.jobs import Job, all_bytes, index_bytes

@@ -19,7 +19,7 @@ SITE = {"name": "dublin", "latitude": 53.35, "longitude": -6.26, "machines": 40}
 
 def positions(name: str) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     clusters = load_sites(SHIPPED / name).clusters
-    return np.array([unit_vector(site.latitude, site.longitude) for site in clusters])
+    return np.array([unit_vector(site.latitude or 0.0, site.longitude or 0.0) for site in clusters])
 
 
 def test_world_has_twelve_clusters_on_all_sides() -> None:

@@ -112,7 +112,7 @@ def test_error_in_another_process_keeps_its_name(tmp_path: Path) -> None:
     archive.write_bytes(SAMPLE.read_bytes())
     context = prepare([str(archive)], tmp_path / "index", JobConfig())
     archive.unlink()
-    with pytest.raises(SealedBeamError, match=r"^cannot open input [^\n]+gone.warc.gz'$"):
+    with pytest.raises(SealedBeamError, match=r"^cannot open input [^\n]+gone.warc.gz: No such"):
         run(context, "FnApiRunner", *TWO_PROCESSES)
 
 

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import inspect
 import textwrap
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from types import FunctionType
+    from collections.abc import Callable
 
     import pytest
 
 
-def mutate(monkeypatch: pytest.MonkeyPatch, function: FunctionType, old: str, new: str) -> None:
+def mutate(
+    monkeypatch: pytest.MonkeyPatch, function: Callable[..., Any], old: str, new: str
+) -> None:
     """Replace `old` by `new` in a module's function, for all who have imported it."""
+    assert isinstance(function, FunctionType)
     source = textwrap.dedent(inspect.getsource(function))
     assert source.count(old) == 1, f"{function.__name__} has {source.count(old)} of {old!r}"
     namespace: dict[str, Any] = {}
