@@ -20,7 +20,7 @@ from .bursts import Burst, Mode
 from .ecc import Hardware
 from .exposure import Exposure
 from .kinds import ALL_KINDS, BLOCK_KINDS, MISCOMPUTED, BlockKind, HeadKind, MachineKind
-from .machines import ClusterShape, FailureRates, Schedule, make_schedule
+from .machines import ClusterShape, FailureRates, make_schedule
 from .outages import DEGRADED, LOSSY, Outage, OutageTable, Scope
 from .rates import BITS_PER_MEBIBYTE, per_bit_second_from_fit_per_gbit
 from .sphere import source_above
@@ -107,11 +107,6 @@ class Plan:
         """The factors on the physical rates."""
         share = 0.0 if self.memory is None else self.memory.sick_share_per_year
         return Exposure(self.clusters, self.bursts, share, self.duration_seconds, self.seed)
-
-    @cached_property
-    def schedule(self) -> Schedule:
-        """Which machines are down when."""
-        return Schedule(self.outages, [shape_of(cluster) for cluster in self.clusters])
 
     @cached_property
     def down(self) -> OutageTable:
