@@ -9,6 +9,7 @@ a Zstandard archive may begin with one that holds the dictionary of all others (
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final
 
 import lz4.frame
@@ -72,7 +73,7 @@ class _FrameEngine:
             raise CodecError from error
 
 
-class _FrameCodec:
+class _FrameCodec(ABC):
     """What both kinds of frames have in common."""
 
     magic = b""
@@ -83,8 +84,9 @@ class _FrameCodec:
         """Return an engine, and where its data begin in `head`."""
         return (self._engine(), 0) if head.startswith(self.magic) else None
 
+    @abstractmethod
     def _engine(self) -> Engine:
-        raise NotImplementedError
+        """Return what inflates one frame."""
 
     def may_begin(self, head: bytes, beginnings: tuple[bytes, ...]) -> bool:  # noqa: ARG002
         """Return whether a frame may begin so; content only comes in whole blocks."""
@@ -110,14 +112,12 @@ class _FrameCodec:
         self, window: StoredWindow, offset: int, limit_bytes: int, effort: Effort
     ) -> Member | Damage:
         """Return the frame that begins at `offset`, if it is intact and within the limit."""
-        window.at(
-            offset, SHORT_HEAD_BYTES
-        )  # what follows only peeks, and would read past the window
+        window.at(offset, SHORT_HEAD_BYTES)  # what follows only peeks, past the window if need be
         return inflate_exactly(self, window, offset, limit_bytes, effort)
 
+    @abstractmethod
     def guess_end(self, window: StoredWindow, offset: int) -> int | None:
         """Return where a frame ends by the lengths of its blocks."""
-        raise NotImplementedError
 
 
 class ZstdCodec(_FrameCodec):
