@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 import pytest
-from sealedbeam.pipeline.cli import main
+from sealedbeam.pipeline.cli.program import main
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

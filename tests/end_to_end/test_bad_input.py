@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
-from sealedbeam.pipeline.cli import main
+from sealedbeam.pipeline.cli.program import main
 
 from tests.support.archives import build_archive, flip_bit
 from tests.support.jobs import ROOT, SAMPLE, Job, command, environment, summary_of

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sealedbeam.pipeline.cli import main
+from sealedbeam.pipeline.cli.program import main
 
 from tests.support.archives import build_archive, flip_bit
 from tests.support.jobs import (
@@ -42,7 +42,7 @@ Finished = tuple["Path", subprocess.CompletedProcess[str]]
 
 # The command line with a line of progress for each task, so that a test knows how far it is.
 CHATTY = "import sealedbeam.pipeline.progress as p; p._LINE_SECONDS = 0; "
-CHATTY += "from sealedbeam.pipeline.cli import main; main()"
+CHATTY += "from sealedbeam.pipeline.cli.program import main; main()"
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:

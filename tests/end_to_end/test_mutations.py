@@ -13,7 +13,7 @@ import pytest
 from sealedbeam.faults.channel import FaultyChannel
 from sealedbeam.faults.checkers import check_conservation, check_escapes, count_outcomes
 from sealedbeam.faults.journal import FaultOutcome
-from sealedbeam.pipeline.cli import JobObserver
+from sealedbeam.pipeline.cli.observer import JobObserver
 from sealedbeam.pipeline.config import JobConfig
 from sealedbeam.pipeline.integrity import block, correction, ladder
 from sealedbeam.pipeline.integrity.ledger import Cell

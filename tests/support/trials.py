@@ -27,7 +27,7 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, Self
 from unittest.mock import patch
 
-from sealedbeam.pipeline import cli
+from sealedbeam.pipeline.cli import program
 from sealedbeam.pipeline.crawl.values import Container
 from sealedbeam.pipeline.jobs import driver
 from sealedbeam.pipeline.jobs.tasks import execute
@@ -233,7 +233,7 @@ def _run_alone(trial: Trial, wanted: Watch, file_bytes: int | None) -> None:
     sys.argv = ["sealedbeam", *trial.arguments()]
     watch(wanted)
     driver.Workers = _InPlace  # type: ignore[misc]  # this process is thrown away
-    cli.main()
+    program.main()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,8 @@
+"""The command line: one module for each family of commands.
+
+program   the program, of which all commands are part
+index     index: the main job
+looking   search, audit, quarantine: what looks at a finished index
+campaign  campaign: the main job under simulated faults
+observer  what looks at a job from outside: faults and monitoring
+"""

@@ -1,0 +1,160 @@
+"""The command `index`: puts options, faults, workers and views together, and runs the job."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from sealedbeam.pipeline.console import Command, NamedPath
+from sealedbeam.pipeline.errors import UsageError
+
+from .observer import JobObserver
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sealedbeam.pipeline.config import CommandConfig
+    from sealedbeam.pipeline.integrity.channel import ChannelReference
+    from sealedbeam.pipeline.jobs.context import JobContext
+
+_WORKERS_AHEAD = 2  # started at once, to load while the inputs are being looked at
+_PATH = NamedPath(path_type=Path)
+
+
+@click.command(cls=Command)
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT... [-- BEAM_OPTION...]")
+@click.option("--output", required=True, type=_PATH, help="Folder for the index.")
+@click.option("--config", type=_PATH, help="YAML file with any of the options below.")
+@click.option("--protection", type=click.Choice(["none", "detect", "correct"]), help="[correct]")
+@click.option(
+    "--on-damage",
+    type=click.Choice(["retry", "drop", "fail"]),
+    help="What to do with a record that cannot be corrected [retry]; under protection none, only "
+    "with what cannot be read at all.",
+)
+@click.option("--max-attempts", type=int, help="Deliveries of a record before it is dropped [3].")
+@click.option("--max-dropped-ratio", type=float, help="Most that a hop may drop [0.01].")
+@click.option(
+    "--redundancy",
+    type=click.Choice(["off", "audit"]),
+    help="Whether a share of the pages is parsed again elsewhere and compared [off].",
+)
+@click.option("--audited-share", type=float, help="Share of the pages that are audited [0.05].")
+@click.option("--evict-after", type=int, help="Wrong results that evict a machine [1].")
+@click.option("--workers", type=int, help="Worker processes [one for each core].")
+@click.option(
+    "--record-seconds",
+    type=float,
+    help="Most that one record may take before it is set aside [30].",
+)
+@click.option("--worker-memory-bytes", type=int, help="Most memory of a worker [2 GiB].")
+@click.option("--runner", help="direct (local), or any runner of Beam [direct].")
+@click.option("--scenario", type=_PATH, help="YAML file with simulated faults.")
+@click.option("--seed", type=int, help="Seed of the scenario [0].")
+@click.option("--cluster", help="Name of this cluster in the ledger [local].")
+@click.option(
+    "--expect",
+    type=_PATH,
+    multiple=True,
+    help="List of what the inputs hold: CDX, CDXJ or checksums; differences are named.",
+)
+@click.option("--part-bytes", type=int, help="Stored bytes of a part [8 MiB].")
+@click.option("--shards", type=int, help="Number of shards [one for each 16 MiB of input].")
+@click.option(
+    "--keep-runs/--no-keep-runs", default=None, help="Keep the sorted runs between map and reduce."
+)
+@click.option(
+    "--quiet/--no-quiet", default=None, help="Print errors only, and what --json asks for."
+)
+@click.option("--json/--no-json", default=None, help="Print the summary as JSON.")
+def index(inputs: tuple[str, ...], **options: Any) -> None:
+    """Index WARC files, globs or folders of them into a folder.
+
+    A file is taken once, however often the inputs name it. In the file of --config options have
+    their names without dashes in front (on_damage: drop); those of the command line win.
+
+    A job that was stopped goes on when the same command is given again; a finished one is left
+    alone. Everything that was damaged, and what became of it, is in the output: summary.json has
+    the figures, quarantine/ the bytes that were set aside, report.html all of it to read.
+
+    \b
+    Example:
+      sealedbeam index crawl/*.warc.gz --output index --workers 4
+      sealedbeam index crawl/ --output index --scenario configs/scenarios/bitflips.yaml
+    """
+    sys.exit(_run_index(inputs, options))
+
+
+def _run_index(inputs: Sequence[str], options: dict[str, Any]) -> int:
+    """Run the index command; return its exit code."""
+    from sealedbeam.pipeline.arguments import split_options
+    from sealedbeam.pipeline.filesystems import hushed, local_folder
+    from sealedbeam.pipeline.jobs.driver import Workers
+
+    own = {name for parameter in index.params for name in parameter.opts}
+    patterns, beam_options = split_options(inputs, own)
+    output = local_folder(options.pop("output"))
+    expect: tuple[Path, ...] = options.pop("expect")
+    path: Path | None = options.pop("config")
+    with Workers() as pool:
+        if path is None and options["runner"] is None:  # then they load while the options are read
+            pool.grow(min(options["workers"] or os.cpu_count() or 1, _WORKERS_AHEAD))
+        from sealedbeam.pipeline.config import load_config
+
+        config = load_config(path, options)
+        if config.is_local and beam_options:
+            raise UsageError(f"the local runner takes no Beam options: {shlex.join(beam_options)}")
+        workers = config.workers or os.cpu_count() or 1
+        if config.is_local:
+            pool.grow(min(workers, _WORKERS_AHEAD))
+        context = _prepare(patterns, output, config, expect)
+        observer = JobObserver(shlex.join(["sealedbeam", *sys.argv[1:]]), context.scenario)
+        if config.is_local:
+            from sealedbeam.pipeline.running import run_locally
+
+            silent = config.quiet or config.as_json
+            result = run_locally(context, observer, workers, pool, silent=silent)
+        else:
+            with hushed():
+                from sealedbeam.pipeline.jobs.engine import run_on_engine
+            result = run_on_engine(context, observer, config.runner, beam_options)
+    from sealedbeam.pipeline.telling import tell_end
+
+    return tell_end(context, result, quiet=config.quiet, as_json=config.as_json)
+
+
+def _prepare(
+    patterns: list[str], output: Path, config: CommandConfig, expect: tuple[Path, ...]
+) -> JobContext:
+    """Return the job that the options describe; nothing is written yet."""
+    from sealedbeam.pipeline.integrity.channel import PerfectChannel
+    from sealedbeam.pipeline.jobs.prepare import prepare
+
+    channel, scenario = PerfectChannel(config.cluster).reference(), ""
+    if config.scenario is not None:
+        channel, scenario = _plan_faults(config.scenario, config.seed, output)
+    return prepare(
+        patterns,
+        output,
+        config.job,
+        channel,
+        scenario=scenario,
+        keep_runs=config.keep_runs,
+        expect=expect,
+    )
+
+
+def _plan_faults(path: Path, seed: int, output: Path) -> tuple[ChannelReference, str]:
+    """Return the channel of a scenario, and the plan that its workers will read."""
+    from sealedbeam.faults.channel import FaultyChannel
+    from sealedbeam.faults.plan import make_plan
+    from sealedbeam.faults.scenario import load_scenario
+    from sealedbeam.pipeline.jobs.finish import PLAN
+
+    plan = make_plan(load_scenario(path), seed)
+    channel = FaultyChannel(str(output.absolute() / PLAN), plan.sha256)
+    return channel.reference(), plan.to_json()

@@ -1,0 +1,52 @@
+"""What looks at a job from outside: counts its faults, and writes its metrics and report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sealedbeam.pipeline.jobs.context import JobContext
+    from sealedbeam.pipeline.jobs.totals import Totals
+
+
+class JobObserver:
+    """Counts the faults of a scenario, and writes metrics and report when a job ends."""
+
+    def __init__(self, command: str, scenario: str, *, judges: bool = True) -> None:
+        """Observe a job that `command` started; `scenario` is its fault plan, or empty.
+
+        One that `judges` fails a job over what only the injector can know.
+        """
+        self._command = command
+        self._scenario = scenario
+        self._judges = judges
+        self._law: list[str] = []
+        self._unseen = 0
+
+    def count_faults(self, journals: Sequence[bytes]) -> dict[str, int] | None:
+        """Return the faults by outcome, None without a scenario."""
+        if not self._scenario:
+            return None
+        from sealedbeam.faults.checkers import check_cells, count_cells, count_unseen, sum_figures
+
+        cells = count_cells(journals)
+        self._law = check_cells(cells)
+        self._unseen = count_unseen(cells)
+        return sum_figures(cells)
+
+    def judge_faults(self, figures: dict[str, int], *, sealed: bool) -> list[str]:
+        """Object where faults are unaccounted for, and where one escaped that a seal must show."""
+        from sealedbeam.faults.checkers import check_escapes
+
+        if not self._judges:
+            return []
+        return self._law + (check_escapes(figures, self._unseen) if sealed else [])
+
+    def publish(self, context: JobContext, totals: Totals, summary: dict[str, Any]) -> None:
+        """Write metrics.prom and report.html."""
+        from sealedbeam.monitoring.publish import publish
+
+        publish(Path(context.output), totals, summary, self._command)
