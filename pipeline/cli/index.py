@@ -13,6 +13,7 @@ from sealedbeam.pipeline.console import Command, NamedPath
 from sealedbeam.pipeline.errors import UsageError
 
 from .observer import JobObserver
+from .serve import PORT, serve_beside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ _PATH = NamedPath(path_type=Path)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT... [-- BEAM_OPTION...]")
 @click.option("--output", required=True, type=_PATH, help="Folder for the index.")
 @click.option("--config", type=_PATH, help="YAML file with any of the options below.")
-@click.option("--protection", type=click.Choice(["none", "detect", "correct"]), help="[correct]")
+@click.option("--protection", type=click.Choice(["none", "detect", "correct", "parity"]), help="[correct]")
 @click.option(
     "--on-damage",
     type=click.Choice(["retry", "drop", "fail"]),
@@ -68,6 +69,12 @@ _PATH = NamedPath(path_type=Path)
     "--keep-runs/--no-keep-runs", default=None, help="Keep the sorted runs between map and reduce."
 )
 @click.option(
+    "--serve",
+    type=PORT,
+    metavar="PORT",
+    help="Show the job while it runs, on this port of this machine.",
+)
+@click.option(
     "--quiet/--no-quiet", default=None, help="Print errors only, and what --json asks for."
 )
 @click.option("--json/--no-json", default=None, help="Print the summary as JSON.")
@@ -85,6 +92,7 @@ def index(inputs: tuple[str, ...], **options: Any) -> None:
     Example:
       sealedbeam index crawl/*.warc.gz --output index --workers 4
       sealedbeam index crawl/ --output index --scenario configs/scenarios/bitflips.yaml
+      sealedbeam index crawl/ --output index --serve 8417
     """
     sys.exit(_run_index(inputs, options))
 
@@ -100,7 +108,7 @@ def _run_index(inputs: Sequence[str], options: dict[str, Any]) -> int:
     output = local_folder(options.pop("output"))
     expect: tuple[Path, ...] = options.pop("expect")
     path: Path | None = options.pop("config")
-    with Workers() as pool:
+    with serve_beside(output, options.pop("serve")) as start_server, Workers() as pool:
         if path is None and options["runner"] is None:  # then they load while the options are read
             pool.grow(min(options["workers"] or os.cpu_count() or 1, _WORKERS_AHEAD))
         from sealedbeam.pipeline.config import load_config
@@ -108,6 +116,7 @@ def _run_index(inputs: Sequence[str], options: dict[str, Any]) -> int:
         config = load_config(path, options)
         if config.is_local and beam_options:
             raise UsageError(f"the local runner takes no Beam options: {shlex.join(beam_options)}")
+        start_server(silent=config.quiet or config.as_json)
         workers = config.workers or os.cpu_count() or 1
         if config.is_local:
             pool.grow(min(workers, _WORKERS_AHEAD))
@@ -135,8 +144,9 @@ def _prepare(
     from sealedbeam.pipeline.jobs.prepare import prepare
 
     channel, scenario = PerfectChannel(config.cluster).reference(), ""
+    attached: dict[str, bytes] = {}
     if config.scenario is not None:
-        channel, scenario = _plan_faults(config.scenario, config.seed, output)
+        channel, scenario, attached = _plan_faults(config.scenario, config.seed, output)
     return prepare(
         patterns,
         output,
@@ -145,16 +155,20 @@ def _prepare(
         scenario=scenario,
         keep_runs=config.keep_runs,
         expect=expect,
+        attached=attached,
     )
 
 
-def _plan_faults(path: Path, seed: int, output: Path) -> tuple[ChannelReference, str]:
-    """Return the channel of a scenario, and the plan that its workers will read."""
+def _plan_faults(
+    path: Path, seed: int, output: Path
+) -> tuple[ChannelReference, str, dict[str, bytes]]:
+    """Return the channel of a scenario, the plan that its workers will read, and its other files."""
     from sealedbeam.faults.channel import FaultyChannel
+    from sealedbeam.faults.counters import attach_counters
     from sealedbeam.faults.plan import make_plan
     from sealedbeam.faults.scenario import load_scenario
     from sealedbeam.pipeline.jobs.finish import PLAN
 
     plan = make_plan(load_scenario(path), seed)
     channel = FaultyChannel(str(output.absolute() / PLAN), plan.sha256)
-    return channel.reference(), plan.to_json()
+    return channel.reference(), plan.to_json(), attach_counters(plan)

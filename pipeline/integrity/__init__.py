@@ -3,7 +3,8 @@
 checksum     the two codes, their providers and their registry
 syndrome     which single bit flipped, from a CRC-32C alone
 correction   judges a sealed region and corrects it: one code proposes, the other confirms
-protection   the presets `none`, `detect`, `correct`
+parity       corrects one flipped bit in each of 64 lanes
+protection   the presets `none`, `detect`, `correct`, `parity`
 layout       header and table of a block, byte by byte (FORMAT.md is normative)
 block        writes blocks of sealed records; reads back all that can be proven
 lineage      the identity of a record: where in the inputs it comes from

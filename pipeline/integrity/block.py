@@ -24,13 +24,15 @@ from .layout import (
     decode_table,
     frame_prefix,
 )
+from .parity import correct_lanes, encode_parity, is_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sealedbeam.pipeline.errors import Buffer
 
     from .layout import Header
+    from .parity import Corrected
     from .protection import Protection
 
 BLOCK_TARGET_BYTES = 1 << 20
@@ -193,8 +195,10 @@ def write_block(
         b"".join(seal.digest for seal in seals) if protection.seals else b"",
     )
     header, encoded = build_head(protection, table, end)
+    body = (header, encoded, frames)
+    parity = encode_parity(b"".join(body)) if protection.parity else b""
     mirror = (encoded, header) if protection.seals else ()
-    data = b"".join((header, encoded, frames, *mirror))
+    data = b"".join((*body, parity, *mirror))
     start = len(header) + len(encoded)
     places = tuple(start + bound for bound in bounds)
     return Block(data, block_id, tuple(identities), tuple(seals), protection, places)
@@ -228,6 +232,8 @@ def open_block(data: Buffer | None, block_id: bytes | None, protection: Protecti
         opened.losses.append(Loss(LossReason.FOREIGN_BLOCK, 0, len(view)))
     else:
         _read_frames(view, *head, protection, opened)
+        if protection.parity and len(view) == head[0].block_bytes:
+            _use_parity(view, *head, protection, opened)
     return opened
 
 
@@ -235,10 +241,10 @@ def find_head(
     view: memoryview, protection: Protection, opened: Opened
 ) -> tuple[Header, Table] | None:
     """Return the head that can be proven: the first one, else its mirror at the block's end."""
-    sealed, correct = protection.seals, protection.corrects
+    sealed, correct, parity = protection.seals, protection.corrects, protection.parity
     for mirrored in (False, True) if sealed else (False,):
         place = view[-HEADER_BYTES:] if mirrored else view
-        header = decode_header(place, sealed=sealed, correct=correct)
+        header = decode_header(place, sealed=sealed, correct=correct, parity=parity)
         if header is None:
             continue
         size = header[0].table_bytes
@@ -266,11 +272,11 @@ def _note_repairs(opened: Opened, *regions: Mended) -> None:
 def _check_mirror(view: memoryview, header: Header, opened: Opened) -> None:
     """Note a damaged mirror, so that no flip goes unseen; a short block shows by its frames."""
     table = view[HEADER_BYTES : HEADER_BYTES + header.table_bytes]
-    end = HEADER_BYTES + header.table_bytes + header.frames_bytes
+    end = header.body_bytes + header.parity_bytes
     mirror = view[end:]
     whole = mirror[: header.table_bytes] == table
     whole = whole and mirror[header.table_bytes :] == view[:HEADER_BYTES]
-    if not whole and not opened.repairs and len(view) >= end:
+    if not whole and not opened.repairs and len(view) >= header.body_bytes:
         opened.repairs.append((Method.MIRROR, 0))
 
 
@@ -279,7 +285,7 @@ def _read_frames(
 ) -> None:
     start = HEADER_BYTES + header.table_bytes
     # Bytes missing or added at one place leave the frames behind it where the end says they are.
-    excess = len(view) - (2 * start + header.frames_bytes) if protection.seals else 0
+    excess = len(view) - header.block_bytes if protection.seals else 0
     shifts = (0, excess) if excess else (0,)
     seen: set[bytes] = set()
     for index, (lower, upper) in enumerate(pairwise(table.frame_bounds())):
@@ -298,7 +304,60 @@ def _read_frames(
         opened.losses.append(Loss(reason, begin, length, index))
 
 
+def _use_parity(
+    view: memoryview, header: Header, table: Table, protection: Protection, opened: Opened
+) -> None:
+    """Put back what the parity locates, as far as the seals of lost records confirm it.
+
+    What is proven already goes back into the region first, and so does each record that the parity
+    brings: that leaves fewer flips in the lanes of the others.
+    """
+    parity = view[header.body_bytes : header.body_bytes + header.parity_bytes]
+    if not is_whole(parity):
+        opened.repairs.append((Method.PARITY, 0))
+    lost = {loss.index: loss for loss in opened.losses if loss.reason is LossReason.BAD_SEAL}
+    if not lost:
+        return
+    start = HEADER_BYTES + header.table_bytes
+    places = [(start + begin, start + end) for begin, end in pairwise(table.frame_bounds())]
+    region = bytearray(view[: header.body_bytes])
+    region[:start] = header.encode() + table.encode()
+    fresh = [found for found in opened.found if found.method]
+    while lost:
+        for found in fresh:
+            region[slice(*places[found.number])] = found.frame
+        corrected = correct_lanes(region, parity)
+        if corrected is None:
+            break
+        fresh = list(_confirm(corrected, places, lost, table, protection))
+        if not fresh:
+            break
+        opened.found = sorted([*opened.found, *fresh])
+        for found in fresh:
+            opened.losses.remove(lost.pop(found.number))
+
+
+def _confirm(
+    corrected: Corrected,
+    places: list[tuple[int, int]],
+    numbers: Iterable[int | None],
+    table: Table,
+    protection: Protection,
+) -> Iterator[Found]:
+    """Yield those of the lost records that their seals find in a corrected region."""
+    view = memoryview(corrected.region)
+    for number in numbers:
+        assert number is not None, "a frame that is lost alone has a number"
+        begin, end = places[number]
+        found = _prove(view[begin:end], number, table, protection)
+        if found is not None:
+            bits = sum(begin <= flip.offset < end for flip in corrected.flips)
+            yield found._replace(method=Method.PARITY, corrected_bits=bits)
+
+
 def _prove(frame: memoryview, index: int, table: Table, protection: Protection) -> Found | None:
+    if not protection.seals and _is_erased(frame):
+        return None
     seal = Seal()
     mended: Mended | None = Mended(frame)
     if protection.seals:
@@ -310,3 +369,11 @@ def _prove(frame: memoryview, index: int, table: Table, protection: Protection) 
     identity_end = 4 + table.identity_lengths[index]
     identity = bytes(proven[4:identity_end])
     return Found(index, identity, proven, seal, mended.method, mended.bits)
+
+
+def _is_erased(frame: memoryview) -> bool:
+    """Whether a frame is nothing but zeros: its record was lost on the way, with notice.
+
+    No frame is written so but that of a record without identity and payload.
+    """
+    return len(frame) > FRAME_OVERHEAD_BYTES and not any(frame)

@@ -25,6 +25,7 @@ class Method(StrEnum):
     SYNDROME = "syndrome"
     SEAL = "seal"
     MIRROR = "mirror"
+    PARITY = "parity"
 
 
 class Mended(NamedTuple):

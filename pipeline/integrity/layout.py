@@ -1,6 +1,8 @@
 """The byte layout of a sealed block: header and table, as FORMAT.md states them.
 
-    header | table | frames | table | header        (the second pair only in sealed blocks)
+    header | table | frames | parity | table | header
+
+The second pair stands in sealed blocks only, the parity in those of a preset that has it.
 
 Rule: nothing that was read is believed, and nothing is allocated by it, before its own check has
 passed and its numbers have been compared with the bytes that are really there.
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from .checksum import CRC32C_XXH3, DIGEST_MODULUS, NO_CODE, crc32c, digest128
 from .correction import Mended, mend
+from .parity import parity_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +47,16 @@ class Header:
     digest_sum: int
     table_crc: int
     table_digest: bytes
+
+    @property
+    def body_bytes(self) -> int:
+        """Size of the first head and all frames: what the parity is of."""
+        return HEADER_BYTES + self.table_bytes + self.frames_bytes
+
+    @property
+    def block_bytes(self) -> int:
+        """Size of the whole block, if it is a sealed one."""
+        return self.body_bytes + self.parity_bytes + self.table_bytes + HEADER_BYTES
 
     def encode(self) -> bytes:
         """Return the 88 bytes of the header; unsealed blocks have a seal of zeros."""
@@ -110,7 +123,7 @@ def build_head(protection: Protection, table: Table, frames_bytes: int) -> tuple
         protection.code.code_id,
         len(table.identity_lengths),
         len(encoded),
-        0,
+        parity_bytes(HEADER_BYTES + len(encoded) + frames_bytes) if protection.parity else 0,
         frames_bytes,
         table.digest_sum(),
         crc32c(encoded) if sealed else 0,
@@ -119,11 +132,19 @@ def build_head(protection: Protection, table: Table, frames_bytes: int) -> tuple
     return header.encode(), encoded
 
 
-def decode_header(data: Buffer, *, sealed: bool, correct: bool) -> tuple[Header, Mended] | None:
+def decode_header(
+    data: Buffer, *, sealed: bool, correct: bool, parity: bool | None = None
+) -> tuple[Header, Mended] | None:
     """Return a proven header and how it was proven, or None.
 
     A sealed header is proven by its seal. An unsealed one has only its magic and version; the
     caller says which it expects, so that a flip in the header cannot turn the checks off.
+
+    Args:
+        data: begins with the header.
+        sealed: whether it must have a seal.
+        correct: whether one flipped bit may be put back.
+        parity: whether the block must have parity; None takes both.
     """
     if len(data) < HEADER_BYTES:
         return None
@@ -135,21 +156,16 @@ def decode_header(data: Buffer, *, sealed: bool, correct: bool) -> tuple[Header,
             return None
         mended = proven
     magic, version, protection_id, code_id, *sizes, total, crc, digest = _BODY.unpack(mended.data)
-    count, table_bytes, parity_bytes, frames_bytes = sizes
-    header = Header(
-        protection_id,
-        code_id,
-        count,
-        table_bytes,
-        parity_bytes,
-        frames_bytes,
-        int.from_bytes(total),
-        crc,
-        digest,
-    )
+    header = Header(protection_id, code_id, *sizes, int.from_bytes(total), crc, digest)
     expected_code = CRC32C_XXH3 if sealed else NO_CODE
-    known = magic == MAGIC and version == VERSION and not parity_bytes
-    return (header, mended) if known and code_id == expected_code.code_id else None
+    has_parity = header.parity_bytes > 0 if parity is None else parity
+    known = (
+        magic == MAGIC
+        and version == VERSION
+        and code_id == expected_code.code_id
+        and header.parity_bytes == (parity_bytes(header.body_bytes) if has_parity else 0)
+    )
+    return (header, mended) if known else None
 
 
 def decode_table(data: Buffer, header: Header, *, correct: bool) -> tuple[Table, Mended] | None:

@@ -23,12 +23,14 @@ class Protection:
         name: what users call it.
         code: the codes that seal each record, header and table.
         corrects: whether a reader corrects single flipped bits by their syndrome.
+        parity: whether blocks carry lane parity, which corrects more than single flips.
     """
 
     protection_id: int
     name: str
     code: Code
     corrects: bool
+    parity: bool = False
 
     @property
     def seals(self) -> bool:
@@ -39,8 +41,9 @@ class Protection:
 NONE = Protection(0, "none", NO_CODE, corrects=False)
 DETECT = Protection(1, "detect", CRC32C_XXH3, corrects=False)
 CORRECT = Protection(2, "correct", CRC32C_XXH3, corrects=True)
+PARITY = Protection(3, "parity", CRC32C_XXH3, corrects=True, parity=True)
 
 PROTECTIONS: Mapping[str, Protection] = MappingProxyType(
-    {protection.name: protection for protection in (NONE, DETECT, CORRECT)}
+    {protection.name: protection for protection in (NONE, DETECT, CORRECT, PARITY)}
 )
 """The presets by name."""

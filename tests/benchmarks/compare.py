@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.benchmarks.corpus import Corpus
 
 WORKERS = 2
-PROTECTIONS = ("none", "detect", "correct")
+PROTECTIONS = ("none", "detect", "correct", "parity")
 RIVAL = "rival"
 LINKING_RIVAL = "rival+links"  # a rival that stores what the job stores of a page
 MEGABYTE = 10**6

@@ -70,7 +70,7 @@ def test_every_single_flip_is_corrected_or_detected(name: str) -> None:
         assert lost == [loss.index for loss in opened.losses], bit
         assert len(sample.records) - len(lost) == len(opened.found), bit
         mended = [found.number for found in opened.found if found.method is not None]
-        assert mended == (hit if sample.protection is CORRECT else []), bit
+        assert mended == (hit if sample.protection.corrects else []), bit
         assert bool(opened.repairs) == (not hit), bit
 
 
@@ -227,6 +227,33 @@ def test_unsealed_blocks_never_raise(draw: st.DataObject) -> None:
         data[draw.draw(st.integers(0, len(data) - 1))] = draw.draw(st.integers(0, 255))
     opened = open_block(bytes(data), BLOCK_ID, NONE)
     assert sum(len(found.frame) for found in opened.found) <= len(data)
+
+
+@given(
+    st.lists(
+        st.tuples(st.binary(max_size=8), st.binary(max_size=20), st.booleans()),
+        max_size=6,
+        unique_by=lambda record: record[0],
+    )
+)
+def test_unsealed_frames_of_zeros_are_nobodys_record(
+    records: list[tuple[bytes, bytes, bool]],
+) -> None:
+    """Erased frames are losses, each at its place, and cost no other; oracle: those not erased."""
+    block = write_block(BLOCK_ID, [(key, value) for key, value, _ in records], NONE)
+    data = bytearray(block.data)
+    kept, erased = [], []
+    for number, (key, value, erase) in enumerate(records):
+        begin, end = block.frame_extent(number)
+        if erase and (key or value):  # a record without any byte is zeros as it is written
+            data[begin:end] = bytes(end - begin)
+            erased.append((LossReason.BAD_SEAL, begin, end - begin, number))
+        else:
+            kept.append((key, value))
+    opened = open_block(bytes(data), BLOCK_ID, NONE)
+    assert kept == records_of(opened)
+    lost = [(loss.reason, loss.offset, loss.length, loss.index) for loss in opened.losses]
+    assert erased == lost
 
 
 def test_huge_numbers_allocate_nothing() -> None:

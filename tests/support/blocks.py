@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from sealedbeam.pipeline.integrity.block import open_block, write_block
-from sealedbeam.pipeline.integrity.protection import CORRECT, DETECT, NONE
+from sealedbeam.pipeline.integrity.protection import CORRECT, DETECT, NONE, PARITY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -42,6 +42,7 @@ SAMPLES: Mapping[str, Sample] = {
     "correct_empty_payload": Sample(BLOCK_ID, ((b"id", b""),), CORRECT),
     "correct_empty_identity": Sample(BLOCK_ID, ((b"", b"payload"),), CORRECT),
     "correct_no_record": Sample(b"", (), CORRECT),
+    "parity_several": Sample(BLOCK_ID, SEVERAL, PARITY),
 }
 """Every kind of block that the format knows, by the name of its golden file."""
 
