@@ -156,7 +156,13 @@ def decode_header(
             return None
         mended = proven
     magic, version, protection_id, code_id, *sizes, total, crc, digest = _BODY.unpack(mended.data)
-    header = Header(protection_id, code_id, *sizes, int.from_bytes(total), crc, digest)
+    count, table, parity_size, frames = sizes
+    header = Header(
+        *(protection_id, code_id, count, table, parity_size, frames),
+        int.from_bytes(total),
+        crc,
+        digest,
+    )
     expected_code = CRC32C_XXH3 if sealed else NO_CODE
     has_parity = header.parity_bytes > 0 if parity is None else parity
     known = (
