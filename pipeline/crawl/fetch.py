@@ -149,6 +149,14 @@ class Fetcher:
         if self._session is not None:
             await self._session.close()
 
+    async def find_address(self, url: str) -> str:
+        """Return the address that a request to `url` will go to, empty if there is none."""
+        parsed = URL(url, encoded=True)
+        try:
+            return await self._resolver.pin(parsed.raw_host or "", parsed.port or 0)
+        except OSError:
+            return ""
+
     async def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> Exchange:
         """Return the exchange with the server of `url`; never raises for what a server does."""
         time_seconds, began = time.time(), time.monotonic()

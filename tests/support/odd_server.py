@@ -50,7 +50,7 @@ async def reset(writer: asyncio.StreamWriter) -> None:
 
 
 @asynccontextmanager
-async def odd_server(answers: Mapping[str, Answer]) -> AsyncIterator[str]:
+async def odd_server(answers: Mapping[str, Answer], host: str = "127.0.0.1") -> AsyncIterator[str]:
     """Serve `answers` by path; yields the server's address, such as http://127.0.0.1:40000."""
     tasks: set[asyncio.Task[None]] = set()
 
@@ -67,8 +67,8 @@ async def odd_server(answers: Mapping[str, Answer]) -> AsyncIterator[str]:
             await writer.wait_closed()
         tasks.discard(task)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    host, port = server.sockets[0].getsockname()
+    server = await asyncio.start_server(serve, host, 0)
+    _, port = server.sockets[0].getsockname()
     try:
         yield f"http://{host}:{port}"
     finally:

@@ -1,0 +1,219 @@
+"""What an answer makes of an address: its next state, when it is due again, what is archived.
+
+Pure: row and answer in, values out. What is archived:
+* every response that came whole, whatever its status, with the request that it answers;
+* a page that has not changed since it was archived, as a revisit that refers to it;
+* a body that was cut at the limit, or, when no further try is left, broke off: with the reason.
+A body that broke off, or is not what its server's digest says, is a failure that may pass.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from .frontier import NEVER, State, Visited, clean_header, visit_of
+from .retry import (
+    DEFAULT_REFETCH,
+    DEFAULT_RETRY,
+    judge_status,
+    next_interval,
+    next_try,
+    parse_retry_after,
+)
+from .urls import canonical
+from .values import Digest
+from .visitor import AnswerKind
+from .warc_writer import (
+    PROFILE_IDENTICAL,
+    PROFILE_NOT_MODIFIED,
+    Written,
+    digest_of,
+    write_request,
+    write_response,
+    write_revisit,
+)
+from .wire_digests import compare_digests
+
+if TYPE_CHECKING:
+    from .fetch import Exchange
+    from .frontier import Row
+    from .retry import RefetchPolicy, RetryPolicy
+    from .visitor import Answer
+
+_FINAL_ERRORS: Final = ("refused_address",)
+_BROKEN_OFF: Final = ("disconnect", "time")
+_REVISIT_MIME: Final = "warc/revisit"
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What an answer makes of an address.
+
+    Attributes:
+        visit: what holds after it, but for its place in an archive.
+        record: the response as it is archived, None where nothing is.
+        request: the request, where a response is archived.
+        mime: of the record, for an index of the archive.
+        has_links: whether there is a new page, whose links are to be read.
+    """
+
+    visit: Visited
+    record: Written | None = None
+    request: Written | None = None
+    mime: str = ""
+    has_links: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When addresses are asked for again."""
+
+    retry: RetryPolicy = DEFAULT_RETRY
+    refetch: RefetchPolicy = DEFAULT_REFETCH
+
+
+def settle(row: Row, answer: Answer, schedule: Schedule, robots_expires_at: int) -> Settled:
+    """Return what `answer` makes of the address of `row`.
+
+    Args:
+        row: what was known before; its archive, if it has one, is referred to.
+        answer: to the request for its page, or the denial.
+        schedule: when to ask again.
+        robots_expires_at: when the host's robots.txt is asked for again, for a denial.
+    """
+    exchange = answer.exchange
+    now = int(exchange.time_seconds)
+    before = replace(visit_of(row), fetched_at=now, reason="", redirect_to="", status=0)
+    if answer.kind is AnswerKind.DENIED:
+        return Settled(
+            replace(before, state=State.ROBOTS_DENIED, attempts=0, next_at=robots_expires_at)
+        )
+    before = replace(before, status=exchange.status)
+    failure = _find_failure(row, exchange, schedule)
+    if failure:
+        visit = _fail(before, failure, exchange, schedule.retry)
+        return (
+            _archive(visit, exchange)
+            if exchange.status and not exchange.truncated
+            else Settled(visit)
+        )
+    verdict = judge_status(exchange.status)
+    if verdict.state is State.NOT_MODIFIED:
+        return _settle_unchanged(row, before, exchange, schedule, PROFILE_NOT_MODIFIED)
+    if verdict.state is not State.FETCHED:
+        return _settle_other(before, exchange, verdict.state, verdict.reason)
+    digest = _hexadecimal(digest_of(exchange.body))
+    if digest == row.payload_digest and row.warc_file and not exchange.truncated:
+        return _settle_unchanged(row, before, exchange, schedule, PROFILE_IDENTICAL)
+    return _settle_page(row, before, exchange, schedule, digest)
+
+
+def _find_failure(row: Row, exchange: Exchange, schedule: Schedule) -> str:
+    """Return a word for a failure that may pass or is final, empty when there is an answer."""
+    if exchange.error:
+        return exchange.error
+    if judge_status(exchange.status).is_transient:
+        return judge_status(exchange.status).reason
+    if exchange.truncated in _BROKEN_OFF and row.attempts + 1 < schedule.retry.attempts_max:
+        return f"broke_off_{exchange.truncated}"
+    if not exchange.truncated and compare_digests(exchange.fields, exchange.body) is Digest.BAD:
+        return "digest_mismatch"
+    return ""
+
+
+def _fail(visit: Visited, reason: str, exchange: Exchange, policy: RetryPolicy) -> Visited:
+    attempts = visit.attempts + 1
+    asked = parse_retry_after(exchange.get("Retry-After"), visit.fetched_at)
+    again = None
+    if reason not in _FINAL_ERRORS:
+        again = next_try(attempts, visit.fetched_at, asked, policy)
+    return replace(
+        visit,
+        state=State.FAILED,
+        reason=reason,
+        attempts=attempts,
+        next_at=NEVER if again is None else again,
+    )
+
+
+def _settle_unchanged(
+    row: Row, visit: Visited, exchange: Exchange, schedule: Schedule, profile: str
+) -> Settled:
+    interval = next_interval(row.interval_seconds, has_changed=False, policy=schedule.refetch)
+    visit = replace(
+        visit,
+        state=State.NOT_MODIFIED,
+        reason="" if profile == PROFILE_NOT_MODIFIED else "same_payload",
+        attempts=0,
+        interval_seconds=interval,
+        next_at=visit.fetched_at + interval,
+    )
+    record = write_revisit(
+        row.url,
+        exchange.time_seconds,
+        exchange.head,
+        profile=profile,
+        payload_digest=_base32(row.payload_digest),
+        refers_to_time_seconds=row.fetched_at,
+        address=exchange.address,
+    )
+    return Settled(visit, record, _request_of(exchange, record), _REVISIT_MIME)
+
+
+def _settle_other(visit: Visited, exchange: Exchange, state: State, reason: str) -> Settled:
+    """Settle a redirect, or an answer without a page that will not pass."""
+    target = ""
+    if state in {State.REDIRECT_PERMANENT, State.REDIRECT_TEMPORARY}:
+        target = canonical(exchange.get("Location"), visit.url) or ""
+        if not target:
+            state, reason = State.FAILED, "redirect_to_nowhere"
+    visit = replace(
+        visit, state=state, reason=reason, attempts=0, redirect_to=target, next_at=NEVER
+    )
+    return _archive(visit, exchange)
+
+
+def _settle_page(
+    row: Row, visit: Visited, exchange: Exchange, schedule: Schedule, digest: str
+) -> Settled:
+    interval = next_interval(row.interval_seconds, has_changed=True, policy=schedule.refetch)
+    visit = replace(
+        visit,
+        state=State.FETCHED,
+        reason=f"truncated_{exchange.truncated}" if exchange.truncated else "",
+        attempts=0,
+        interval_seconds=interval,
+        next_at=visit.fetched_at + interval,
+        etag=clean_header(exchange.get("ETag")),
+        last_modified=clean_header(exchange.get("Last-Modified")),
+        payload_digest=digest,
+    )
+    return replace(_archive(visit, exchange), has_links=True)
+
+
+def _archive(visit: Visited, exchange: Exchange) -> Settled:
+    record = write_response(
+        exchange.url,
+        exchange.time_seconds,
+        exchange.head,
+        exchange.body,
+        address=exchange.address,
+        truncated=exchange.truncated,
+    )
+    mime = exchange.get("Content-Type").partition(";")[0].strip().lower() or "unk"
+    return Settled(visit, record, _request_of(exchange, record), mime)
+
+
+def _request_of(exchange: Exchange, record: Written) -> Written:
+    head = exchange.request_head
+    return write_request(exchange.url, exchange.time_seconds, head, record.record_id)
+
+
+def _hexadecimal(digest: str) -> str:
+    return base64.b32decode(digest.partition(":")[2]).hex()
+
+
+def _base32(digest: str) -> str:
+    return f"sha1:{base64.b32encode(bytes.fromhex(digest)).decode()}" if digest else ""
