@@ -56,7 +56,7 @@ def read_html(source: bytes | str) -> HtmlContent:
     Raises:
         MemoryError: there is not enough memory for its tree.
     """
-    tree = _parse(source)
+    tree = parse_html(source)
     title, base_reference = _read_head(tree)
     body = tree.body
     if body is None:  # a page of frames
@@ -76,7 +76,8 @@ def read_html(source: bytes | str) -> HtmlContent:
     return HtmlContent(title, text, _language(tree), references, base_reference)
 
 
-def _parse(source: bytes | str) -> LexborHTMLParser:
+def parse_html(source: bytes | str) -> LexborHTMLParser:
+    """Return the tree of a page; raises MemoryError when there is not enough for it."""
     # Scripting keeps the content of a head's `noscript` from ending the head; events would copy
     # the selected option of a list, so that its text came twice.
     options = LexborDocumentOptions.WO_EVENTS

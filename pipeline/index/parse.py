@@ -113,7 +113,7 @@ def _document(page: Page, body: Body, content_type: str, charset: str) -> Parsed
         text = decode(body.data, charset).replace("\0", " ").strip()
         content = HtmlContent("", text, "", [], "")
     else:
-        source = _html_source(body.data, charset)
+        source = html_source(body.data, charset)
         if is_too_complex(source):
             return Rejected(RejectReason.TOO_COMPLEX)
         content = _read(source)
@@ -175,7 +175,7 @@ def _resolve(
     return tuple(links), len(references) > MAX_REFERENCES
 
 
-def _html_source(body: bytes, charset: str) -> bytes:
+def html_source(body: bytes, charset: str) -> bytes:
     """Return the page in UTF-8; where it is so already, the HTML engine sees to invalid bytes."""
     source = body if charset == UTF_8 else decode(body, charset).encode()
     return source.replace(b"\0", b" ") if b"\0" in source else source
