@@ -19,6 +19,18 @@ detect        how an archive is laid out
 lookalikes    what a file is that is no archive
 source        the seam to files, stores or memory
 values        what the reader returns, and its vocabulary
+
+urls           the one spelling of a web address
+filters        the user's rules for which addresses a crawl takes
+traps          addresses that a site could make up for ever
+robots         what a host's robots.txt permits
+sitemaps       site maps and feeds, bounded
+retry          when an address is asked for again
+frontier       events reduce to one row for each address
+sealed_rows    rows as Arrow tables, each with its CRC-32C
+frontier_store shards of the frontier: Parquet files, merged round by round
+hosts          what a crawl knows of each host
+selection      which addresses a round asks for
 """
 
 from .detect import detect_container

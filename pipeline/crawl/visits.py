@@ -156,7 +156,7 @@ def _settle_unchanged(
         exchange.head,
         profile=profile,
         payload_digest=_base32(row.payload_digest),
-        refers_to_time_seconds=row.fetched_at,
+        refers_to_time_seconds=row.fetched_at if row.state is State.FETCHED else None,
         address=exchange.address,
     )
     return Settled(visit, record, _request_of(exchange, record), _REVISIT_MIME)

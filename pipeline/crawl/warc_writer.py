@@ -89,7 +89,7 @@ def write_revisit(
     *,
     profile: str,
     payload_digest: str,
-    refers_to_time_seconds: float,
+    refers_to_time_seconds: float | None = None,
     address: str = "",
 ) -> Written:
     """Return the record of a response whose payload is stored already, under the same address."""
@@ -97,8 +97,9 @@ def write_revisit(
         *_http_fields("revisit", url, address),
         ("WARC-Profile", profile),
         ("WARC-Refers-To-Target-URI", url),
-        ("WARC-Refers-To-Date", format_date(refers_to_time_seconds)),
     ]
+    if refers_to_time_seconds is not None:
+        fields.append(("WARC-Refers-To-Date", format_date(refers_to_time_seconds)))
     if payload_digest:
         fields.append(("WARC-Payload-Digest", payload_digest))
     return _write(url, time_seconds, fields, head + _END, payload_digest)

@@ -22,6 +22,7 @@ totals, finish  the sum of the ledger, its verdict, summary and manifest
 expect          compares the inputs with lists of what they should hold
 tasks, settle   what is scheduled, and what happens between the phases
 transforms      Beam wiring
+beam_metrics    what tasks did, as Beam's own counters
 worker, driver  the local runner: one long-lived process per core
 child           one worker as the driver holds it
 recorder        what a worker has in hand, in memory that outlives it

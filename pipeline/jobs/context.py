@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,8 @@ from .plan import InputFile, plan_shards
 from .store import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sealedbeam.pipeline.crawl.source import ByteSource
     from sealedbeam.pipeline.integrity.channel import Channel
     from sealedbeam.pipeline.integrity.ladder import Policy
@@ -46,6 +48,8 @@ class JobContext:
         keep_runs: whether the run files stay after the manifest.
         expect: paths of lists of what the inputs should hold.
         listing_sha256: of the bytes of those lists, empty without any.
+        attached: files that lie in the output folder before any work, by path. They follow from the
+            scenario; their content is known only where the folder is claimed, and empty elsewhere.
     """
 
     output: str
@@ -56,6 +60,7 @@ class JobContext:
     keep_runs: bool = False
     expect: tuple[str, ...] = ()
     listing_sha256: str = ""
+    attached: Mapping[str, bytes] = field(default_factory=dict, hash=False)
 
     @cached_property
     def configuration(self) -> dict[str, Any]:
@@ -141,6 +146,7 @@ class JobContext:
                 "keep_runs": self.keep_runs,
                 "expect": list(self.expect),
                 "listing_sha256": self.listing_sha256,
+                "attached": list(self.attached),
             }
         )
 
@@ -157,4 +163,5 @@ class JobContext:
             value["keep_runs"],
             tuple(value["expect"]),
             value["listing_sha256"],
+            dict.fromkeys(value["attached"], b""),
         )

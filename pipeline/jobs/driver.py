@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
-    from .context import JobContext
     from .supervision import Death
     from .tasks import Task
 
@@ -68,18 +67,24 @@ class Workers:
             self._start()
 
     def begin(
-        self, context: JobContext, listen: Callable[[dict[str, Any]], None], lock: int | None = None
+        self,
+        context: str,
+        listen: Callable[[dict[str, Any]], None],
+        lock: int | None = None,
+        *,
+        record_seconds: float,
     ) -> None:
         """Give the pool its job.
 
         Args:
-            context: the job.
+            context: the job, as JSON.
             listen: called with every event: a task done, a worker lost.
             lock: a descriptor that the workers keep open: the folder's lock.
+            record_seconds: that a worker may stand still at one record.
         """
         self._listen = listen
-        self._greeting = context.to_json().encode(), [] if lock is None else [lock]
-        self._record_seconds = context.config.record_seconds
+        self._greeting = context.encode(), [] if lock is None else [lock]
+        self._record_seconds = record_seconds
         for worker in self._workers:
             worker.greet(*self._greeting)
 

@@ -46,7 +46,8 @@ def run_on_engine(
         if finished(context):
             return None
         with Operations(context.store.root) as operations:
-            operations.note(started=context.configuration_hash, runner=runner)
+            begun = {"started": context.configuration_hash, "command": observer.command}
+            operations.note(**begun, runner=runner)
             _ = pipeline | "BuildShards" >> BuildShards(context)
             try:
                 pipeline.run().wait_until_finish()

@@ -25,6 +25,7 @@ from sealedbeam.pipeline.manifest import (
 
 from .entry import entry_path
 from .expect import LISTING, compare_inputs, counts_of, encode_differences
+from .plan import plan_parts
 from .totals import summarise, total, unreadable_inputs
 
 if TYPE_CHECKING:
@@ -39,11 +40,16 @@ OUTPUT_FOLDERS = ("documents", "runs", "shards", "quarantine", "ledger", "faults
 SUMMARY = "summary.json"
 JOB = "ledger/job.json"
 PLAN = "faults/plan.json"
+PARTS = "parts"
 COMPLETE, INCOMPLETE, FAILED = "complete", "incomplete", "failed"
 
 
 class Observer(Protocol):
     """What looks at a job's results from outside: the fault campaign and the monitoring."""
+
+    @property
+    def command(self) -> str:
+        """The command line that runs the job, empty where there is none."""
 
     def count_faults(self, journals: Sequence[bytes]) -> dict[str, int] | None:
         """Return the fault figures of the summary, None without a scenario."""
@@ -57,6 +63,8 @@ class Observer(Protocol):
 
 class Unobserved:
     """Looks at nothing and writes no views."""
+
+    command = ""
 
     def count_faults(self, journals: Sequence[bytes]) -> dict[str, int] | None:  # noqa: ARG002
         """Return None: no scenario."""
@@ -156,7 +164,8 @@ def _files(context: JobContext, entries: Sequence[Entry]) -> list[FileEntry]:
     files = [file for entry in entries for file in covered_files(context, entry)]
     plan = (PLAN,) if context.scenario else ()
     listing = (LISTING,) if context.expect else ()
-    for path in (JOB, *plan, *listing, *(entry_path(entry.task) for entry in entries)):
+    given = (JOB, *plan, *context.attached, *listing)
+    for path in (*given, *(entry_path(entry.task) for entry in entries)):
         data = context.store.read(path)
         files.append(FileEntry(path, len(data), format_crc32c(crc32c(data)), None, ()))
     return sorted(files, key=lambda file: file.path)
@@ -185,5 +194,6 @@ def job_json(context: JobContext) -> bytes:
         "configuration": context.configuration,
         "containers": [file.container for file in context.inputs],
         "inputs": list(context.paths),
+        PARTS: len(plan_parts(context.inputs, context.config.part_bytes)),
     }
     return canonical_json(content).encode() + b"\n"

@@ -75,7 +75,12 @@ def run_index_job(
             with pool or Workers() as workers_of_job:
                 count = min(workers, max(1, len(parts), context.shards))
                 workers_of_job.grow(count)
-                workers_of_job.begin(context, job.listen, lock.descriptor)
+                workers_of_job.begin(
+                    context.to_json(),
+                    job.listen,
+                    lock.descriptor,
+                    record_seconds=context.config.record_seconds,
+                )
                 try:
                     return job.run(observer, workers_of_job)
                 except SealedBeamError as error:
@@ -97,7 +102,8 @@ class _IndexJob:
         """Do what is left to do of all phases, and finish."""
         started = time.monotonic()
         context, parts, show = self.context, self.parts, self.show
-        self.operations.note(started=context.configuration_hash, parts=len(parts))
+        begun = {"started": context.configuration_hash, "command": observer.command}
+        self.operations.note(**begun, parts=len(parts))
         self._map(pool)
         _, duplicates, shards = phases(context, parts)
         show(Progress("duplicates", 1))

@@ -23,13 +23,13 @@ from sealedbeam.pipeline.manifest import FILE_NAME, format_crc32c
 
 from .context import JobContext
 from .expect import read_listings
-from .finish import JOB, PLAN, job_json
+from .finish import JOB, PARTS, PLAN, job_json
 from .lock import FolderLock
 from .plan import InputFile
 from .store import TEMPORARY_SUFFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from sealedbeam.pipeline.config import JobConfig
@@ -99,6 +99,7 @@ def prepare(
     scenario: str = "",
     keep_runs: bool = False,
     expect: Sequence[Path] = (),
+    attached: Mapping[str, bytes] | None = None,
 ) -> JobContext:
     """Return the job of indexing `patterns` into `output`; nothing is written yet.
 
@@ -110,6 +111,7 @@ def prepare(
         scenario: the JSON text of the fault plan, empty in production.
         keep_runs: whether the run files stay.
         expect: lists of what the inputs should hold.
+        attached: files of the scenario, by their path in the output folder.
 
     Raises:
         UsageError: an input is missing or cannot be read, or the output cannot be a folder of this
@@ -131,6 +133,7 @@ def prepare(
         keep_runs=keep_runs,
         expect=lists,
         listing_sha256=listing_sha256,
+        attached=attached or {},
     )
 
 
@@ -199,6 +202,9 @@ def claim(context: JobContext) -> None:
             store.write(JOB, job_json(context))
         if context.scenario and not store.exists(PLAN):
             store.write(PLAN, context.scenario.encode())
+        for path, data in context.attached.items():
+            if not store.exists(path):
+                store.write(path, data)
     except OSError as error:
         raise _unwritable(store.root, error) from None
 
@@ -240,7 +246,7 @@ def _compare(theirs: dict[str, Any], ours: dict[str, Any], root: Path) -> None:
     before, now = _flat(theirs), _flat(ours)
     changes = [
         f"{name} was {_value(before, name)}, is {_value(now, name)}"
-        for name in sorted({*before, *now})
+        for name in sorted({*before, *now} - {PARTS})  # these follow from the others
         if before.get(name) != now.get(name)
     ]
     more = f"; and {len(changes) - _CHANGES_SHOWN} more" if len(changes) > _CHANGES_SHOWN else ""

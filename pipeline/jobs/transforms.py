@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import apache_beam as beam
 from sealedbeam.pipeline.errors import SealedBeamError
 
+from .beam_metrics import count
 from .context import JobContext
 from .finish import SUMMARY, Observer, Unobserved
 from .prepare import claim, finished
@@ -21,7 +22,8 @@ from .recorder import Recorder, map_file
 from .report import Reporter
 from .settle import find_distrusted, finish_job, phases, planned_parts, stitch
 from .supervision import OUT_OF_MEMORY
-from .tasks import Task, execute, map_task
+from .tasks import execute, map_task
+from .work import open_work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,25 +58,32 @@ class DoTask(beam.DoFn):  # type: ignore[misc]  # Beam is untyped
 
     def setup(self) -> None:
         """Open the job once for each worker."""
-        self._context = JobContext.from_json(self._context_json)
+        self._work = open_work(self._context_json)
         descriptor = self._recorder_fd
         self._recorder = Recorder(None if descriptor is None else map_file(descriptor))
 
     def process(self, element: str) -> Iterator[str]:
         """Do one task."""
-        task = Task.from_json(element)
         try:
-            entry = execute(self._context, task, self._recorder)
+            name, entry = self._work.do(element, self._recorder)
         except MemoryError:
             if self._recorder_fd is not None:
                 os._exit(OUT_OF_MEMORY)  # the driver sees what was in hand
             raise
         except SealedBeamError as error:
-            self._reporter.send(failed=task.name, message=str(error), exit_code=error.exit_code)
+            self._reporter.send(
+                failed=_name_of(element), message=str(error), exit_code=error.exit_code
+            )
             raise
         self._recorder.rest()
-        self._reporter.send(done=task.name, **progress_of(entry.counts, entry.hops))
-        yield task.name
+        count(entry.hops)
+        self._reporter.send(done=name, **progress_of(entry.counts, entry.hops))
+        yield name
+
+
+def _name_of(task: str) -> str:
+    """Return the name of a task that is given as JSON."""
+    return str(json.loads(task)["name"])
 
 
 def progress_of(counts: Any, hops: Any) -> dict[str, int]:
@@ -114,12 +123,12 @@ class SettleParts(beam.DoFn):  # type: ignore[misc]  # Beam is untyped
         parts = planned_parts(context)
         while again := stitch(context, parts):
             for part in again:
-                execute(context, map_task(part))
+                count(execute(context, map_task(part)).hops)
                 parts[part.number] = part
         for task in find_distrusted(context, parts):
-            execute(context, task)
+            count(execute(context, task).hops)
         _, (duplicates,), shards = phases(context, parts)
-        execute(context, duplicates)
+        count(execute(context, duplicates).hops)
         for task in shards:
             yield task.to_json()
 

@@ -67,14 +67,14 @@ def serve(greeting: socket.socket, tasks_fd: int, reporter: Reporter, recorder_f
     import apache_beam as beam  # noqa: PLC0415 - after the log level is set
     from apache_beam.runners.portability.fn_api_runner import FnApiRunner  # noqa: PLC0415
 
-    from .context import JobContext  # noqa: PLC0415
     from .transforms import DoTask, TakeTasks  # noqa: PLC0415
+    from .work import open_work  # noqa: PLC0415
 
     gc.freeze()  # what was imported stays: no need to look through it for garbage
     context = receive_job(greeting)
     if not context:
         return
-    limit_memory(JobContext.from_json(context).config.worker_memory_bytes)
+    limit_memory(open_work(context).memory_bytes)
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
         # Beam makes a folder for each pipeline, which a worker that is killed could not remove.
         shutil.rmtree(pipeline.local_tempdir, ignore_errors=True)

@@ -13,6 +13,7 @@ from sealedbeam.pipeline.errors import IntegrityError, UsageError
 from sealedbeam.pipeline.filesystems import LocalSource
 from sealedbeam.pipeline.integrity.channel import PerfectChannel
 from sealedbeam.pipeline.integrity.ladder import OnDamage
+from sealedbeam.pipeline.jobs.audit import audit
 from sealedbeam.pipeline.jobs.context import JobContext
 from sealedbeam.pipeline.jobs.finish import JOB, PLAN
 from sealedbeam.pipeline.jobs.prepare import (
@@ -104,6 +105,8 @@ def test_context_travels_as_json(tmp_path: Path) -> None:
     )
     again = JobContext.from_json(context.to_json())
     assert again == context
+    attached = JobContext.from_json(replace(context, attached={"a/b": b"large"}).to_json())
+    assert attached == replace(context, attached={"a/b": b""})  # its name is all a worker needs
     assert again.configuration_hash == context.configuration_hash
 
 
@@ -208,15 +211,35 @@ def test_damaged_job_file_is_an_integrity_error(tmp_path: Path, data: bytes) -> 
 
 def test_claim_that_was_killed_goes_on(tmp_path: Path) -> None:
     """Whatever a killed claim left behind, the same command can take the folder."""
-    context = replace(job(tmp_path).context, scenario='{"plan": 1}')
+    files = {"faults/counters.parquet": b"counts"}
+    context = replace(job(tmp_path).context, scenario='{"plan": 1}', attached=files)
     attempt = context.store.root / "ledger" / f".job.json.0123{TEMPORARY_SUFFIX}"
     attempt.parent.mkdir(parents=True)
     attempt.write_bytes(b"{")
     claim(context)
     (context.store.root / PLAN).unlink()
+    (context.store.root / "faults/counters.parquet").unlink()
     claim(context)
     assert (context.store.root / PLAN).read_text() == '{"plan": 1}'
+    assert (context.store.root / "faults/counters.parquet").read_bytes() == b"counts"
     assert json.loads((context.store.root / JOB).read_text())["inputs"] == list(context.paths)
+
+
+def test_attached_files_belong_to_the_output(tmp_path: Path) -> None:
+    """They are there before the work, stay behind it, and are in the manifest; damage is told."""
+    files = {"faults/counters.parquet": b"counts"}
+    attached = Job(replace(job(tmp_path).context, scenario="{}", attached=files))
+    stored = attached.output / "faults" / "counters.parquet"
+    claim(attached.context)
+    before = stored.stat().st_mtime_ns
+    attached.run_here()
+    assert (before, b"counts") == (stored.stat().st_mtime_ns, stored.read_bytes())
+    manifest = json.loads((attached.output / "manifest.json").read_bytes())
+    assert "faults/counters.parquet" in {file["path"] for file in manifest["files"]}
+    assert audit(attached.output).findings == []
+    stored.write_bytes(b"others")
+    findings = audit(attached.output).findings
+    assert findings == ["faults/counters.parquet is damaged: [0..6)"]
 
 
 def test_input_that_changed_its_size_is_refused(tmp_path: Path) -> None:

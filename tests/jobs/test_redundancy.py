@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sealedbeam.faults.channel import FaultyTransit
 from sealedbeam.faults.plan import make_plan
 from sealedbeam.faults.sick import find_mercurial
+from sealedbeam.faults.transit import FaultyTransit
 from sealedbeam.pipeline.config import JobConfig, Redundancy
 from sealedbeam.pipeline.integrity.block import write_block
 from sealedbeam.pipeline.integrity.channel import PerfectChannel

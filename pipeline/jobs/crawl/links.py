@@ -1,0 +1,51 @@
+"""The addresses that an answer names: links of a page, entries of a site map."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sealedbeam.pipeline.crawl.pace import inflate
+from sealedbeam.pipeline.crawl.sitemaps import read_sitemap
+from sealedbeam.pipeline.index.follow import read_links
+from sealedbeam.pipeline.records import Page
+
+from .config import PRODUCT_TOKEN
+
+if TYPE_CHECKING:
+    from sealedbeam.pipeline.crawl.visitor import Answer
+
+_SITEMAP_BYTES_MAX = 50 << 20
+_XML = ("application/xml", "text/xml")
+
+
+def find_links(answer: Answer) -> tuple[str, ...]:
+    """Return the addresses that a page or a site map names, each once, in order."""
+    exchange = answer.exchange
+    content_type = exchange.get("Content-Type")
+    if _may_be_sitemap(answer.url, content_type):
+        found = read_sitemap(inflate(exchange, _SITEMAP_BYTES_MAX), answer.url)
+        entries = (*found.pages, *found.sitemaps)
+        if entries:
+            return tuple(entry.url for entry in entries)
+    page = Page(
+        kind="response",
+        url=answer.url,
+        fetched_at="",
+        status=exchange.status,
+        content_type=content_type,
+        content_encoding=exchange.get("Content-Encoding"),
+        transfer_encoding="",
+        body=exchange.body,
+    )
+    tags = [
+        value.decode("latin-1")
+        for name, value in exchange.fields
+        if name.lower() == b"x-robots-tag"
+    ]
+    return read_links(page, PRODUCT_TOKEN, tags)
+
+
+def _may_be_sitemap(url: str, content_type: str) -> bool:
+    path = url.partition("?")[0].lower()
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind in _XML or path.endswith((".xml", ".xml.gz"))
