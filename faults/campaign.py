@@ -3,7 +3,8 @@
 A cell is an ordinary index job in a folder of its own, `cells/NAME`; before all others comes, for
 each protection, the job without faults that the others are compared with. What became of a cell is
 written into `results/NAME.json` last: a campaign that was stopped goes on with the cells that have
-none. A job that fails by itself is a result; one that cannot be told what to do ends the campaign.
+none, or whose folder is gone. A job that fails by itself is a result; one that cannot be told what
+to do ends the campaign, and so does a finished job whose files were damaged since.
 
 Everything but the times is a function of inputs, scenarios and options, whatever the number of
 workers.
@@ -14,21 +15,17 @@ from __future__ import annotations
 import hashlib
 import json
 import resource
-import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sealedbeam.pipeline.config import JobConfig, canonical_json
-from sealedbeam.pipeline.errors import IntegrityError, SealedBeamError, UsageError
-from sealedbeam.pipeline.integrity.ladder import OnDamage
-from sealedbeam.pipeline.jobs.finish import PLAN, SUMMARY
-from sealedbeam.pipeline.jobs.prepare import prepare
+from sealedbeam.pipeline.config import canonical_json
+from sealedbeam.pipeline.errors import IntegrityError, SealedBeamError
+from sealedbeam.pipeline.jobs.finish import SUMMARY
+from sealedbeam.pipeline.jobs.settle import require_intact
+from sealedbeam.pipeline.manifest import FILE_NAME
 
 from .answers import ask, choose_queries
-from .channel import FaultyChannel
+from .campaign_cells import RESULTS, prepare_all
 from .outcome import count_traffic, describe_outcome
-from .plan import make_plan
-from .scenario import load_scenario
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,6 +33,7 @@ if TYPE_CHECKING:
 
     from sealedbeam.pipeline.jobs.context import JobContext
 
+    from .campaign_cells import Campaign, Prepared
     from .plan import Plan
     from .scenario import Scenario
 
@@ -45,106 +43,9 @@ if TYPE_CHECKING:
     """Told of each cell: its number, how many there are, its name, its verdict."""
 
 FORMAT = "sealedbeam-campaign"
-VERSION = 1
-CELLS, RESULTS = "cells", "results"
-AUDITED = "+audit"
-"""Behind a protection: computations are audited, too."""
-FAULT_FREE, REFERENCE = "fault-free", "reference"
+VERSION = 2
+REFERENCE = "reference"
 _TIME_DIGITS = 3
-
-
-class Cell(NamedTuple):
-    """One job of a campaign; `scenario` is the name of its file, empty for no faults."""
-
-    scenario: str
-    protection: str
-    on_damage: str
-    seed: int
-
-    @property
-    def name(self) -> str:
-        """What its folder is called."""
-        if not self.scenario:
-            return f"{FAULT_FREE}-{self.protection}"
-        return f"{self.scenario}-{self.protection}-{self.on_damage}-{self.seed}"
-
-
-@dataclass(frozen=True)
-class Campaign:
-    """What a campaign was asked for.
-
-    Attributes:
-        scenarios: by the names of their files.
-        paths: of those files.
-        inputs: archives, as the index command takes them.
-        output: the campaign's folder.
-        protections: presets to compare.
-        policies: what to do with damage that cannot be corrected.
-        seeds: of the scenarios.
-        max_dropped_ratio: beyond it a job fails.
-        audited_share: of the pages that a job whose protection ends in `+audit` computes twice.
-    """
-
-    scenarios: dict[str, Scenario]
-    paths: dict[str, Path]
-    inputs: tuple[str, ...]
-    output: Path
-    protections: tuple[str, ...]
-    policies: tuple[str, ...]
-    seeds: tuple[int, ...]
-    max_dropped_ratio: float
-    audited_share: float
-
-    @property
-    def cells(self) -> list[Cell]:
-        """All jobs, those without faults first."""
-        free = [Cell("", protection, OnDamage.RETRY, 0) for protection in self.protections]
-        return free + [
-            Cell(scenario, protection, policy, seed)
-            for scenario in self.scenarios
-            for seed in self.seeds
-            for policy in self.policies
-            for protection in self.protections
-        ]
-
-
-def load_scenarios(paths: Sequence[Path]) -> tuple[dict[str, Scenario], dict[str, Path]]:
-    """Return the scenarios in files, and the files, by the names of these.
-
-    Raises:
-        UsageError: a scenario cannot be read, or two have the same name.
-    """
-    scenarios: dict[str, Scenario] = {}
-    by_name: dict[str, Path] = {}
-    for path in paths:
-        name = path.stem
-        if name in by_name:
-            raise UsageError(
-                f"{path} and {by_name[name]} are both called {name}; give each file its own name"
-            )
-        scenarios[name], by_name[name] = load_scenario(path), path
-    return scenarios, by_name
-
-
-def require_own(output: Path) -> None:
-    """Raise UsageError when a folder is there that is no campaign's."""
-    if output.is_dir():
-        entries = {path.name for path in output.iterdir()}
-        if entries and not entries & {CELLS, RESULTS}:
-            raise UsageError(
-                f"{output} is not empty and holds no campaign; give a new folder with --output"
-            )
-    elif output.exists():
-        raise UsageError(f"{output} is no folder; give a new one with --output")
-
-
-class _Prepared(NamedTuple):
-    """A cell ready to run: its job, its faults (None without), the same as a command line."""
-
-    cell: Cell
-    context: JobContext
-    plan: Plan | None
-    command: str
 
 
 class _Reference(NamedTuple):
@@ -166,7 +67,7 @@ def run_campaign(campaign: Campaign, run_job: RunJob, show: Show) -> dict[str, A
     Raises:
         SealedBeamError: a job cannot run, the fault-free one failed, or a file is damaged.
     """
-    prepared = [_prepare(campaign, cell) for cell in campaign.cells]
+    prepared = prepare_all(campaign)
     references: dict[str, _Reference] = {}
     queries: list[str] = []
     fault_free, results = [], []
@@ -174,7 +75,8 @@ def run_campaign(campaign: Campaign, run_job: RunJob, show: Show) -> dict[str, A
         value = _cached(campaign, ready)
         if ready.plan is None:
             value = value or _run_reference(campaign, ready, run_job)
-            root = campaign.output / CELLS / ready.cell.name
+            root = ready.context.store.root
+            require_intact(ready.context.store)
             queries = queries or choose_queries(root)
             answers = ask(root, queries)
             if answers is None:
@@ -189,56 +91,25 @@ def run_campaign(campaign: Campaign, run_job: RunJob, show: Show) -> dict[str, A
     return _summarise(campaign, prepared, queries, fault_free, results)
 
 
-def _prepare(campaign: Campaign, cell: Cell) -> _Prepared:
-    """Return a cell ready to run; nothing is written yet."""
-    output = campaign.output / CELLS / cell.name
-    plan, channel, scenario = None, None, ""
-    if cell.scenario:
-        plan = make_plan(campaign.scenarios[cell.scenario], cell.seed)
-        scenario = plan.to_json()
-        channel = FaultyChannel(str(output.absolute() / PLAN), plan.sha256).reference()
-    config = JobConfig.model_validate(_options(campaign, cell))
-    context = prepare(list(campaign.inputs), output, config, channel, scenario=scenario)
-    return _Prepared(cell, context, plan, _command(campaign, cell, output))
-
-
-def _options(campaign: Campaign, cell: Cell) -> dict[str, Any]:
-    """Return the options of a cell's job, by their names in a configuration."""
-    protection, audited, _ = cell.protection.partition(AUDITED)
-    options = {
-        "protection": protection,
-        "on_damage": cell.on_damage,
-        "max_dropped_ratio": campaign.max_dropped_ratio,
-        "seed": cell.seed,
-    }
-    if audited:
-        options |= {"redundancy": "audit", "audited_share": campaign.audited_share}
-    return options
-
-
-def _command(campaign: Campaign, cell: Cell, output: Path) -> str:
-    """Return the command that makes the same index by itself."""
-    words = ["sealedbeam", "index", *campaign.inputs, "--output", str(output)]
-    for name, value in _options(campaign, cell).items():
-        words += [f"--{name.replace('_', '-')}", str(value)]
-    if cell.scenario:
-        words += ["--scenario", str(campaign.paths[cell.scenario])]
-    return shlex.join(words)
-
-
-def _run(ready: _Prepared, run_job: RunJob) -> dict[str, float | None]:
+def _run(ready: Prepared, run_job: RunJob) -> dict[str, float | None]:
     """Run a job; one that fails over its own results is left as it is. Return its times."""
     root = ready.context.store.root
-    begun_before = root.exists()
+    begun_before, said_before = root.exists(), _age(root / SUMMARY)
     before = _cpu_seconds()
     try:
         run_job(ready.context, ready.command)
     except SealedBeamError as error:
-        if error.exit_code != IntegrityError.exit_code or not (root / SUMMARY).exists():
+        said_why = _age(root / SUMMARY) != said_before and not (root / FILE_NAME).exists()
+        if error.exit_code != IntegrityError.exit_code or not said_why:
             raise
     wall = json.loads((root / SUMMARY).read_bytes()).get("seconds")
     cpu = None if begun_before else round(_cpu_seconds() - before, _TIME_DIGITS)
     return {"wall_seconds": None if begun_before else wall, "cpu_seconds": cpu}
+
+
+def _age(path: Path) -> int | None:
+    """Return when a file was written, None where there is none."""
+    return path.stat().st_mtime_ns if path.exists() else None
 
 
 def _cpu_seconds() -> float:
@@ -247,10 +118,13 @@ def _cpu_seconds() -> float:
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
-def _run_reference(campaign: Campaign, ready: _Prepared, run_job: RunJob) -> dict[str, Any]:
+def _run_reference(campaign: Campaign, ready: Prepared, run_job: RunJob) -> dict[str, Any]:
     times = _run(ready, run_job)
     root = ready.context.store.root
     summary = json.loads((root / SUMMARY).read_bytes())
+    if not (root / FILE_NAME).exists():
+        why = summary.get("reason", "summary.json tells why")
+        raise IntegrityError(f"{root}, the job without faults, failed: {why}")
     value = _head(ready) | {
         "verdict": REFERENCE,
         "index": {name: summary[name] for name in ("documents", "terms", "postings")},
@@ -263,7 +137,7 @@ def _run_reference(campaign: Campaign, ready: _Prepared, run_job: RunJob) -> dic
 
 def _run_cell(
     campaign: Campaign,
-    ready: _Prepared,
+    ready: Prepared,
     reference: _Reference,
     queries: Sequence[str],
     run_job: RunJob,
@@ -276,13 +150,16 @@ def _run_cell(
         if value is not None and (usual := reference.times[name])
     }
     root = ready.context.store.root
-    outcome = describe_outcome(root, reference.root, ready.plan, queries, reference.answers)
+    sealed = ready.context.policy.protection.seals
+    outcome = describe_outcome(
+        root, reference.root, ready.plan, queries, reference.answers, sealed=sealed
+    )
     value = _head(ready) | outcome | {"times": times | ratios}
     _keep(campaign, ready, value)
     return value
 
 
-def _head(ready: _Prepared) -> dict[str, Any]:
+def _head(ready: Prepared) -> dict[str, Any]:
     sha256 = ready.plan.sha256 if ready.plan is not None else ""
     return {"cell": ready.cell.name, **ready.cell._asdict(), "plan_sha256": sha256}
 
@@ -299,22 +176,24 @@ def _to_bytes(value: dict[str, Any]) -> bytes:
     return json.dumps(value, indent=1).encode() + b"\n"
 
 
-def _keep(campaign: Campaign, ready: _Prepared, value: dict[str, Any]) -> None:
+def _keep(campaign: Campaign, ready: Prepared, value: dict[str, Any]) -> None:
     """Write a cell's result: aside first, so that a result is whole or absent."""
     path = campaign.output / RESULTS / f"{ready.cell.name}.json"
     path.parent.mkdir(exist_ok=True)
     aside = path.with_suffix(".attempt")
-    kept = {"configuration_hash": ready.context.configuration_hash, "result": value}
+    kept = {"version": VERSION, "configuration_hash": ready.context.configuration_hash}
+    kept |= {"result": value}
     aside.write_text(canonical_json(kept | {"sha256": _digest(value)}) + "\n")
     aside.replace(path)
 
 
-def _cached(campaign: Campaign, ready: _Prepared) -> dict[str, Any] | None:
-    """Return the result of a cell that was finished before by this very job."""
+def _cached(campaign: Campaign, ready: Prepared) -> dict[str, Any] | None:
+    """Return the result of a cell that was finished before by this very job, and is there."""
     path = campaign.output / RESULTS / f"{ready.cell.name}.json"
     try:
         kept = json.loads(path.read_bytes())
         same = kept["configuration_hash"] == ready.context.configuration_hash
+        same = same and kept["version"] == VERSION and (ready.context.store.root / SUMMARY).exists()
         whole = kept["sha256"] == _digest(kept["result"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -327,7 +206,7 @@ def _digest(value: dict[str, Any]) -> str:
 
 def _summarise(
     campaign: Campaign,
-    prepared: Sequence[_Prepared],
+    prepared: Sequence[Prepared],
     queries: Sequence[str],
     fault_free: Sequence[dict[str, Any]],
     results: Sequence[dict[str, Any]],

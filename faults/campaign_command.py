@@ -13,7 +13,7 @@ from sealedbeam.pipeline.jobs.driver import Workers
 from sealedbeam.pipeline.running import run_locally
 
 from .campaign import keep_result, run_campaign
-from .campaign_options import read_options, refuse_for_replay
+from .campaign_options import choose_cells, read_options
 from .campaign_text import describe_campaign, describe_cell
 from .replay import replay_fault
 from .replay_text import describe_replay
@@ -65,9 +65,7 @@ def run_command(
 
 def replay_command(options: Mapping[str, Any]) -> int:
     """Deliver one fault again; return the exit code: 3 where the journal tells it otherwise."""
-    refuse_for_replay(options)
-    scenarios = [path.stem for path in options["scenarios"]]
-    replay = replay_fault(options["output"], options["replay"], scenarios)
+    replay = replay_fault(options["output"], options["replay"], choose_cells(options))
     if options["as_json"]:
         show(to_json(replay.to_json()))
     elif not options["quiet"]:

@@ -11,7 +11,7 @@ from sealedbeam.pipeline.filesystems import local_folder
 from sealedbeam.pipeline.integrity.ladder import OnDamage
 from sealedbeam.pipeline.integrity.protection import PROTECTIONS
 
-from .campaign import AUDITED, Campaign, load_scenarios, require_own
+from .campaign_cells import AUDITED, Campaign, Chosen, load_scenarios, require_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +20,12 @@ POLICIES = (str(OnDamage.RETRY), str(OnDamage.DROP))
 _PROTECTIONS = (*PROTECTIONS, *(name + AUDITED for name in PROTECTIONS))
 SEED_MAX = (1 << 64) - 1
 WORKERS_MAX = 1024
+_OF_THE_CAMPAIGN = {
+    "inputs": "--input",
+    "workers": "--workers",
+    "max_dropped_ratio": "--max-dropped-ratio",
+    "audited_share": "--audited-share",
+}
 _SAMPLE = Path("seeds") / "sample.warc.gz"
 _BESIDE_SCENARIOS = Path("..") / ".."
 """A scenario of the project lies two folders below the sample's."""
@@ -58,10 +64,24 @@ def read_options(options: Mapping[str, Any]) -> Campaign:
     )
 
 
-def refuse_for_replay(options: Mapping[str, Any]) -> None:
-    """Raise UsageError for what a replay takes from the campaign, not from the command line."""
-    if options["inputs"]:
-        raise UsageError("--replay finds the input in the campaign's folder; leave out --input")
+def choose_cells(options: Mapping[str, Any]) -> Chosen:
+    """Return in which cells the options have a fault looked for: all, or those that they name.
+
+    Raises:
+        UsageError: an option is not allowed, or says what the campaign itself has said.
+    """
+    given = options["given"]
+    for name, option in _OF_THE_CAMPAIGN.items():
+        if name in given:
+            raise UsageError(f"--replay has that from the campaign itself; leave out {option}")
+    return Chosen(
+        tuple(path.stem for path in options["scenarios"]),
+        _choose("--protections", options["protections"], _PROTECTIONS)
+        if "protections" in given
+        else (),
+        _choose("--on-damage", options["on_damage"], POLICIES) if "on_damage" in given else (),
+        _read_seeds(options["seeds"]) if "seeds" in given else (),
+    )
 
 
 def _find_sample(scenarios: Iterable[Path]) -> str:

@@ -36,6 +36,7 @@ documents, terms   - missing  + extra  ~ altered, or of another document frequen
 queries            answered otherwise, of those asked
 again KiB          derived again
 CPU                times that of the job without faults, start of the processes included
+                   (most of it for small inputs; empty for a job that was gone on with)
 verdict            identical: byte for byte; loss named: all that is missing is in quarantine;
                    refused: the job failed, search refuses; silently wrong: nothing says so"""
 
@@ -52,7 +53,18 @@ def describe_campaign(value: dict[str, Any], output: str) -> str:
         cells = [cell for cell in value["cells"] if cell["scenario"] == scenario["scenario"]]
         rows = [HEAD, *(row_of(cell) for cell in cells)]
         blocks.append(f"{_title(scenario)}\n{_align(rows)}")
-    return "\n\n".join([*blocks, LEGEND, _summarise(value["cells"], output)])
+    summary = _summarise(value["cells"], output)
+    return "\n\n".join([*blocks, LEGEND, f"{_cost_of(value['fault_free'])}\n{summary}"])
+
+
+def _cost_of(fault_free: Iterable[dict[str, Any]]) -> str:
+    """Return what each protection took when nothing happened."""
+    costs = []
+    for job in fault_free:
+        seconds = job["times"]["cpu_seconds"]
+        took = "gone on with" if seconds is None else f"{seconds:.2f} s of CPU"
+        costs.append(f"{job['protection']} {took}")
+    return f"without faults: {', '.join(costs)}"
 
 
 def _title(scenario: dict[str, Any]) -> str:

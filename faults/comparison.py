@@ -1,17 +1,16 @@
 """Compares an index with the fault-free one: documents, terms, postings; in Arrow and NumPy.
 
-A difference is *named* when the job itself says it: a missing document whose record is in the
-quarantine, postings of such a document, postings of a run or row group that is there, and a
-duplicate that stands in for an original that is there. All other differences are silent.
+A difference is *named* when the job itself says it, as `losses` reads it. All others are silent,
+and so is a file of other bytes in which nothing is found to differ.
 
-What this does not compare: the ledger, the quarantine, metrics and reports, which differ rightly.
+What this does not compare: the ledger, the quarantine, metrics and reports, which differ rightly;
+and of a lost run or row group how much it held.
 """
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from collections import Counter, defaultdict
+from dataclasses import dataclass, replace
 from filecmp import cmp
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,22 +18,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from sealedbeam.pipeline.errors import IntegrityError
-from sealedbeam.pipeline.integrity.lineage import Origin
 from sealedbeam.pipeline.parquet import read_checked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
-    from sealedbeam.pipeline.jobs.quarantine import Quarantined
+
+    from .losses import Named
 
     Wholes = NDArray[np.int64]
+    Files = tuple[Sequence[Path], Sequence[Path]]
 
 DUPLICATES = "duplicates.parquet"
 _FOLDERS = ("documents", "shards")
-_RUN = re.compile(r"part-\d+/(?P<kind>[a-z]+)/\d+/(?P<shard>\d+)")
-_SHARD = re.compile(r"shard-(?P<shard>\d+)\b")
 _STRINGS = pa.list_(pa.string())  # the kernel knows no fields that are never null
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _MIX_AGAIN = np.uint64(0xBF58476D1CE4E5B9)
@@ -55,7 +53,11 @@ class Difference:
         postings_missing: pairs of term and document there, not here.
         postings_extra: the other way round.
         postings_altered: in both, with another frequency or other positions.
-        silent: differences of documents and postings that the job does not name.
+        terms_misstated: their numbers of documents or places are not those of their postings.
+        duplicates_missing: told to be one there, not here.
+        duplicates_extra: the other way round.
+        duplicates_altered: in both, of another original.
+        silent: differences that the job does not name.
     """
 
     byte_identical: bool = True
@@ -68,42 +70,16 @@ class Difference:
     postings_missing: int = 0
     postings_extra: int = 0
     postings_altered: int = 0
+    terms_misstated: int = 0
+    duplicates_missing: int = 0
+    duplicates_extra: int = 0
+    duplicates_altered: int = 0
     silent: int = 0
 
-    def plus(self, **counts: int) -> Difference:
-        """Return the difference with these counts added."""
-        return replace(self, **{name: getattr(self, name) + n for name, n in counts.items()})
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """What a job says is missing: documents by number, shards that lack some of their terms.
-
-    `digests` says that what finds duplicates lacks something, too.
-    """
-
-    documents: Wholes = field(default_factory=lambda: np.empty(0, np.int64))
-    shards: frozenset[int] = frozenset()
-    digests: bool = False
-
-
-def name_losses(rows: Iterable[Quarantined]) -> Named:
-    """Return what the rows of a quarantine name."""
-    documents, shards, digests = [], set(), False
-    for row in rows:
-        identity = bytes.fromhex(row.identity)
-        if row.source_file and identity:
-            documents.append(Origin.decode(identity).doc_id)
-            continue
-        text = identity.decode("ascii", "replace")
-        run = _RUN.match(text)
-        piece = run or _SHARD.match(text)
-        if run is not None and run["kind"] == "digests":
-            digests = True
-        elif piece is not None:
-            shards.add(int(piece["shard"]))
-    numbers = np.unique(np.array(documents, np.int64))
-    return Named(numbers, frozenset(shards), digests)
+    def plus_file(self, counts: Counter[str]) -> Difference:
+        """Return the difference with that of a file added; one that shows nothing is silent."""
+        found = counts if counts.total() else {"silent": 1}
+        return replace(self, **{name: getattr(self, name) + n for name, n in found.items()})
 
 
 def compare_indexes(reference: Path, other: Path, named: Named) -> Difference:
@@ -120,11 +96,12 @@ def compare_indexes(reference: Path, other: Path, named: Named) -> Difference:
     if _same_files(reference, other):
         return Difference()
     try:
-        difference = _compare_documents(reference, other, named)
-        stands_in = _find_stand_ins(reference, other, named)
-        for number, (ours, theirs) in _pair(reference, other, "shards").items():
-            difference = _add_shard(difference, number, (ours, theirs), named, stands_in)
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        difference, stands_in = _compare_duplicates(reference, other, named)
+        for files in _pair(reference, other, "documents").values():
+            difference = difference.plus_file(_compare_documents(files, named))
+        for number, files in _pair(reference, other, "shards").items():
+            difference = difference.plus_file(_compare_shard(number, files, named, stands_in))
+    except (pa.ArrowException, OSError, KeyError, ValueError, IndexError) as error:
         raise IntegrityError(f"{other} cannot be compared: {error}") from None
     return replace(difference, byte_identical=False)
 
@@ -144,10 +121,12 @@ def _files(root: Path) -> list[Path]:
     return [*found, *root.glob(DUPLICATES)]
 
 
-def _pair(
-    reference: Path, other: Path, folder: str
-) -> dict[int, tuple[Sequence[Path], Sequence[Path]]]:
-    """Return the files of each part or shard that is not the same in both folders."""
+def _pair(reference: Path, other: Path, folder: str) -> dict[int, Files]:
+    """Return the files of each part or shard that is not the same in both folders.
+
+    Raises:
+        IntegrityError: two files have one name, which is that of their bytes, and other bytes.
+    """
     pairs: dict[int, tuple[list[Path], list[Path]]] = defaultdict(lambda: ([], []))
     for side, root in enumerate((reference, other)):
         for path in sorted((root / folder).glob("*.parquet")):
@@ -155,8 +134,20 @@ def _pair(
     return {
         number: (ours, theirs)
         for number, (ours, theirs) in sorted(pairs.items())
-        if [path.name for path in ours] != [path.name for path in theirs]
+        if not _is_same(ours, theirs)
     }
+
+
+def _is_same(ours: Sequence[Path], theirs: Sequence[Path]) -> bool:
+    if [path.name for path in ours] != [path.name for path in theirs]:
+        return False
+    for our, their in zip(ours, theirs, strict=True):
+        if not cmp(our, their, shallow=False):
+            raise IntegrityError(
+                f"{our} or {their} was damaged after it had been written: the names are those of "
+                "the bytes, and equal; audit tells which. Remove its job's folder"
+            )
+    return True
 
 
 def _read(paths: Sequence[Path], columns: Sequence[str] | None = None) -> pa.Table | None:
@@ -172,26 +163,22 @@ def _numbers(column: pa.ChunkedArray | pa.Array) -> Wholes:
 # Documents.
 
 
-def _compare_documents(reference: Path, other: Path, named: Named) -> Difference:
-    difference = Difference()
-    for ours, theirs in _pair(reference, other, "documents").values():
-        left, right = _read(ours), _read(theirs)
-        ids_left = _ids(left, "doc_id")
-        ids_right = _ids(right, "doc_id")
-        missing = np.setdiff1d(ids_left, ids_right)
-        extra = np.setdiff1d(ids_right, ids_left)
-        altered = 0
-        _, rows_left, rows_right = np.intersect1d(ids_left, ids_right, return_indices=True)
-        if left is not None and right is not None:
-            altered = _count_altered(left.take(rows_left), right.take(rows_right))
-        unnamed = int((~np.isin(missing, named.documents)).sum())
-        difference = difference.plus(
-            documents_missing=len(missing),
-            documents_extra=len(extra),
-            documents_altered=altered,
-            silent=unnamed + len(extra) + altered,
-        )
-    return difference
+def _compare_documents(files: Files, named: Named) -> Counter[str]:
+    left, right = (_read(paths) for paths in files)
+    ids_left, ids_right = _ids(left, "doc_id"), _ids(right, "doc_id")
+    missing = np.setdiff1d(ids_left, ids_right)
+    extra = len(ids_right) - len(np.intersect1d(ids_left, ids_right))  # one that is twice counts
+    altered = 0
+    _, rows_left, rows_right = np.intersect1d(ids_left, ids_right, return_indices=True)
+    if left is not None and right is not None:
+        altered = _count_altered(left.take(rows_left), right.take(rows_right))
+    unnamed = int((~named.has_documents(missing)).sum())
+    return Counter(
+        documents_missing=len(missing),
+        documents_extra=extra,
+        documents_altered=altered,
+        silent=unnamed + extra + altered,
+    )
 
 
 def _ids(table: pa.Table | None, column: str) -> Wholes:
@@ -212,15 +199,31 @@ def _count_altered(left: pa.Table, right: pa.Table) -> int:
     return int(differs.sum())
 
 
-def _find_stand_ins(reference: Path, other: Path, named: Named) -> Wholes:
-    """Return the duplicates that are indexed in `other` because their original is known lost."""
-    tables = []
-    for root in (reference, other):
-        path = root / DUPLICATES
-        tables.append(_read([path], ("doc_id", "duplicate_of")) if path.exists() else None)
-    duplicates, originals = _ids(tables[0], "doc_id"), _ids(tables[0], "duplicate_of")
-    explained = np.isin(originals, named.documents) | named.digests
-    return np.setdiff1d(duplicates[explained], _ids(tables[1], "doc_id"))
+# Duplicates.
+
+
+def _compare_duplicates(reference: Path, other: Path, named: Named) -> tuple[Difference, Wholes]:
+    """Return how the duplicates differ, and those that rightly stand in for their original."""
+    paths = [root / DUPLICATES for root in (reference, other)]
+    if all(path.exists() for path in paths) and cmp(paths[0], paths[1], shallow=False):
+        return Difference(), np.empty(0, np.int64)
+    tables = [_read([path]) if path.exists() else None for path in paths]
+    (ids_left, originals_left), (ids_right, originals_right) = (
+        (_ids(table, "doc_id"), _ids(table, "duplicate_of")) for table in tables
+    )
+    explained = named.has_digests(ids_left) | named.has_digests(originals_left)
+    missing = ~np.isin(ids_left, ids_right)
+    common, at_left, at_right = np.intersect1d(ids_left, ids_right, return_indices=True)
+    altered = np.zeros(len(ids_left), np.bool_)
+    altered[at_left] = originals_left[at_left] != originals_right[at_right]
+    extra = len(ids_right) - len(common)
+    counts = Counter(
+        duplicates_missing=int(missing.sum()),
+        duplicates_extra=extra,
+        duplicates_altered=int(altered.sum()),
+        silent=int(((missing | altered) & ~explained).sum()) + extra,
+    )
+    return Difference().plus_file(counts), ids_left[missing & explained]
 
 
 # Shards.
@@ -264,55 +267,69 @@ def _digest_positions(tfs: Wholes, positions: Wholes) -> NDArray[np.uint64]:
     return digests
 
 
-def _add_shard(
-    difference: Difference,
-    number: int,
-    files: tuple[Sequence[Path], Sequence[Path]],
-    named: Named,
-    stands_in: Wholes,
-) -> Difference:
-    """Return `difference` with that of one shard added."""
-    left, right = _read(files[0]), _read(files[1])
+def _compare_shard(number: int, files: Files, named: Named, stands_in: Wholes) -> Counter[str]:
+    left, right = (_read(paths) for paths in files)
     terms_left, terms_right = (
         pa.array([], pa.string()) if table is None else table.column("term").combine_chunks()
         for table in (left, right)
     )
-    found = pc.index_in(terms_right, value_set=terms_left)
-    known = _numbers(pc.fill_null(found, -1))
+    known = _numbers(pc.fill_null(pc.index_in(terms_right, value_set=terms_left), -1))
     in_both = known >= 0
     wrong = 0
     if left is not None and right is not None:
         frequencies = _numbers(left.column("df"))[known[in_both]]
         wrong = int((frequencies != _numbers(right.column("df"))[in_both]).sum())
     codes = np.where(in_both, known, len(terms_left) + np.arange(len(known)))
-    missing, extra, altered = _match(_Postings.of(left), _Postings.of(right), codes)
-    named_documents = missing if number in named.shards else named.documents
-    unnamed = missing[~np.isin(missing, named_documents)]
-    return difference.plus(
-        terms_missing=len(terms_left) - int(in_both.sum()),
+    postings_left, postings_right = _Postings.of(left), _Postings.of(right)
+    missing, extra, altered = _match(postings_left, postings_right, codes)
+    named_missing = named.has_postings(postings_left.doc_ids[missing], number)
+    if number in named.shards:  # a row group takes whole terms with it
+        named_missing |= ~np.isin(postings_left.rows[missing], known)
+    misstated = _count_misstated(right)
+    silent = int((~named_missing).sum()) + int((~np.isin(extra, stands_in)).sum())
+    return Counter(
+        terms_missing=len(terms_left) - len(np.unique(known[in_both])),
         terms_extra=int((~in_both).sum()),
         terms_wrong_df=wrong,
+        terms_misstated=misstated,
         postings_missing=len(missing),
         postings_extra=len(extra),
         postings_altered=altered,
-        silent=len(unnamed) + int((~np.isin(extra, stands_in)).sum()) + altered,
+        silent=silent + altered + misstated,
     )
 
 
-def _match(left: _Postings, right: _Postings, codes: Wholes) -> tuple[Wholes, Wholes, int]:
-    """Return the documents of the postings on one side alone, and how many in both differ.
+def _count_misstated(table: pa.Table | None) -> int:
+    """Return how many terms of a shard have other postings or places than their numbers say."""
+    if table is None:
+        return 0
+    pairs = [("df", "doc_ids"), ("cf", "positions")]
+    wrong = [
+        _numbers(table.column(number)) != _numbers(pc.list_value_length(table.column(places)))
+        for number, places in pairs
+    ]
+    return int((wrong[0] | wrong[1]).sum())
 
-    `codes` gives each term of the right side its row on the left one, or a number beyond.
+
+def _match(left: _Postings, right: _Postings, codes: Wholes) -> tuple[Wholes, Wholes, int]:
+    """Return which postings of the left side the right one lacks, and how the latter differs.
+
+    Args:
+        left: of the reference: no term has a document twice.
+        right: what is compared; what it has twice is there once too often.
+        codes: gives each term of the right side its row on the left one, or a number beyond.
+
+    Returns:
+        The rows of `left` that are missing, the documents of the postings that are too many, and
+        how many on both sides differ.
     """
     documents = np.unique(np.concatenate([left.doc_ids, right.doc_ids]))
     keys_left = left.rows * len(documents) + np.searchsorted(documents, left.doc_ids)
     terms_right = codes[right.rows] if len(right.rows) else right.rows
     keys_right = terms_right * len(documents) + np.searchsorted(documents, right.doc_ids)
-    common, at_left, at_right = np.intersect1d(
-        keys_left, keys_right, assume_unique=True, return_indices=True
-    )
+    _, at_left, at_right = np.intersect1d(keys_left, keys_right, return_indices=True)
     differs = left.tfs[at_left] != right.tfs[at_right]
     differs |= left.positions[at_left] != right.positions[at_right]
-    alone_left = left.doc_ids[~np.isin(keys_left, common, assume_unique=True)]
-    alone_right = right.doc_ids[~np.isin(keys_right, common, assume_unique=True)]
-    return alone_left, alone_right, int(differs.sum())
+    missing = np.setdiff1d(np.arange(len(keys_left)), at_left, assume_unique=True)
+    extra = np.setdiff1d(np.arange(len(keys_right)), at_right, assume_unique=True)
+    return missing, right.doc_ids[extra], int(differs.sum())

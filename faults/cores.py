@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import xxhash
 
-from .draws import draw, stream_key
 from .journal import Fault, describe_record
 from .kinds import MISCOMPUTED
 from .sick import find_mercurial, miscompute
@@ -19,6 +18,7 @@ from .sick import find_mercurial, miscompute
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from .ids import FaultIds
     from .plan import Plan
 
 STAGE_OF_HOP = {"documents": "parse"}
@@ -37,9 +37,16 @@ def flip(result: bytes, fault: Fault) -> bytes:
 class Cores:
     """The cores of a plan's machines, for one task."""
 
-    def __init__(self, plan: Plan, truth_key: int) -> None:
-        """Compute under `plan`; `truth_key` is that of the hashes of right results."""
+    def __init__(self, plan: Plan, truth_key: int, ids: FaultIds) -> None:
+        """Compute under `plan`.
+
+        Args:
+            plan: says which cores err.
+            truth_key: that of the hashes of right results.
+            ids: of the faults.
+        """
         self._plan = plan
+        self._ids = ids
         self._truth_key = truth_key
         self._right: dict[str, dict[bytes, int]] = {}
         self._faults: dict[str, list[tuple[bytes, Fault]]] = {}
@@ -71,9 +78,8 @@ class Cores:
         bit = core and miscompute(core, result, mercurial.share_of_results, 8 * len(result))
         if bit is None:
             return None
-        name = draw(identity, stream_key(self._plan.seed, MISCOMPUTED, stage, attempt))
         return Fault(
-            f"{name:016x}",
+            self._ids.name(identity, MISCOMPUTED, stage, attempt),
             MISCOMPUTED,
             stage,
             identity.hex(),

@@ -33,10 +33,11 @@ if TYPE_CHECKING:
 
 
 class BlockStrike(NamedTuple):
-    """A fault of one delivery: its kind, and a number to draw its details by."""
+    """A fault of one delivery: its kind, a number to draw its details by, the block's id."""
 
     kind: Kind
     word: int
+    block_id: bytes
 
 
 class Chance(NamedTuple):
@@ -60,7 +61,7 @@ def find_block_strikes(
 ) -> list[BlockStrike]:
     """Return what strikes the delivery of a block that is in `cluster`."""
     return [
-        BlockStrike(kind, draw(block_id, key, 1))
+        BlockStrike(kind, draw(block_id, key, 1), block_id)
         for kind, by_cluster, key in chances
         if to_unit(draw(block_id, key)) <= by_cluster.get(cluster, 0.0)
     ]

@@ -21,8 +21,8 @@ from sealedbeam.pipeline.errors import UsageError
 
 from .cores import Cores, flip
 from .deliveries import find_block_strikes, find_chances, replace_delivery
-from .draws import draw, stream_key
 from .harm import FrameHarm, Harm
+from .ids import OF_RECORDS, FaultIds
 from .journal import Fault, FaultOutcome, describe_record
 from .kinds import OF_OTHER_BLOCKS, BlockKind
 from .outline import Frame
@@ -65,8 +65,8 @@ class ElementHarm:
         self._hop = hop
         self._frames = FrameHarm.of(plan, hop, _ATTEMPT)
         self._chances = find_chances(plan, hop, _ATTEMPT)
-        self._cores = Cores(plan, 0)
-        self._names = stream_key(plan.seed, "names", hop, _ATTEMPT)
+        self._ids = FaultIds(plan.sha256)
+        self._cores = Cores(plan, 0, self._ids)
         refused = [chance.kind for chance in self._chances if chance.kind not in _ALLOWED]
         if refused:
             raise UsageError(
@@ -85,7 +85,7 @@ class ElementHarm:
         harm = Harm(payload)
         frame = Frame(identity, 0, len(payload))
         for hit in self._frames.strike(harm, frame) if self._frames else ():
-            name = f"{draw(identity, self._names, hit.number):016x}"
+            name = self._ids.name(identity, OF_RECORDS, self._hop, _ATTEMPT, hit.number)
             outcome = None if hit.felt else FaultOutcome.MASKED
             faults.append(replace(hit.fault, fault_id=name, outcome=outcome))
         arrived = [] if harm.lost else [harm.result()]
@@ -100,7 +100,7 @@ class ElementHarm:
         if not strikes or not arrived:
             return arrived
         strike = strikes[0]
-        name = f"{strike.word:016x}"
+        name = self._ids.name(identity, strike.kind, self._hop, _ATTEMPT)
         fault = Fault(name, strike.kind, self._hop, identity.hex(), "", (), *place, _ATTEMPT)
         faults.append(fault)
         if strike.kind is BlockKind.DUPLICATED_BLOCK:

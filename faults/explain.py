@@ -19,6 +19,7 @@ from .outline import read_outline
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sealedbeam.pipeline.integrity.block import Opened
     from sealedbeam.pipeline.integrity.correction import Mended
     from sealedbeam.pipeline.integrity.layout import Table
     from sealedbeam.pipeline.integrity.protection import Protection
@@ -121,6 +122,17 @@ def _check_block(
     if whole:
         yield f"the whole block is refused: {whole[0].reason}"
         return
+    yield from _check_records(outline, opened, table and table[0], view, identity)
+
+
+def _check_records(
+    outline: Outline,
+    opened: Opened,
+    table: Table | None,
+    view: memoryview,
+    identity: bytes | None,
+) -> Iterator[str]:
+    """Yield what the seals say of one record, or of all that are not as they were."""
     reasons = {loss.index: loss.reason for loss in opened.losses}
     methods = {found.number: found.method for found in opened.found}
     touched = [
@@ -132,7 +144,7 @@ def _check_block(
     for number, frame in touched[:_RECORDS_MAX]:
         prefix = "" if identity is not None else f"record {number}: "
         if table is not None:
-            yield from (prefix + line for line in _check_record(frame, number, table[0], view))
+            yield from (prefix + line for line in _check_record(frame, number, table, view))
         method = methods.get(number)
         how = "as it arrived" if method is None else f"corrected by {method}"
         refused = number in reasons

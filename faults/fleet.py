@@ -235,7 +235,7 @@ def _simulate_outages(model: FleetModel, seed: int) -> tuple[float, float]:
     lost = down = 0
     for number, size in enumerate(sizes):
         cluster = ClusterShape(f"cluster-{number}", size)
-        outages = make_schedule(seed, (cluster,), model.failures, duration).outages
+        outages = make_schedule(seed, (cluster,), model.failures, duration)
         lost += sum(outage.scope is Scope.MACHINE for outage in outages)
         down += sum(outage.machines for outage in outages if outage.scope not in DEGRADED)
     scale = model.machines / sum(sizes)

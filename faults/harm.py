@@ -137,8 +137,11 @@ class FrameHarm:
         if not positions and not self._may_be_sick:
             return
         spot = spot or self.fleet.spot(frame.identity, self.hop, self.attempt)
-        for strike in self._strikes(frame, positions, spot):
-            yield self._upset(harm, frame, strike, spot)
+        strikes = self._strikes(frame, positions, spot)
+        hits = [self._upset(harm, frame, strike, spot) for strike in strikes]
+        if any(hit.fault.hardware == Verdict.REPORTED for hit in hits):
+            harm.erase(frame)  # last, so that nothing else that struck it shows in the zeros
+        yield from hits
 
     @cached_property
     def _has_outages(self) -> bool:
@@ -192,9 +195,7 @@ class FrameHarm:
             shielded = shield(spot.cluster.hardware, bits, length_bits)
             hardware, bits = shielded.verdict, shielded.bits
         lost = hardware == Verdict.REPORTED
-        if lost:
-            harm.erase(frame)
-            bits = ()
+        bits = () if lost else bits
         harm.flip(frame.start, bits)
         fault = self._fault(frame, spot, strike.width, bits=bits, hardware=hardware)
         return Hit(fault, 1 + strike.number, felt=lost or bool(bits))

@@ -31,7 +31,7 @@ import numpy as np
 from sealedbeam.pipeline.errors import UsageError
 
 from .draws import stream_key
-from .outages import DEGRADED, Outage, OutageTable, Scope
+from .outages import Outage, Scope, require_few
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -125,37 +125,10 @@ class FailureRates:
         return self.per_machine_year * alone
 
 
-class Schedule:
-    """All outages of a run, sorted by start, and who is down or degraded when."""
-
-    def __init__(self, outages: Sequence[Outage], clusters: Sequence[ClusterShape]) -> None:
-        """Take up outages of these clusters.
-
-        Raises:
-            UsageError: there are too many to be kept.
-        """
-        sizes = {cluster.name: cluster.machines for cluster in clusters}
-        self.outages = tuple(sorted(outages, key=lambda outage: (outage.start_seconds, outage)))
-        self._down = OutageTable((each for each in outages if each.scope not in DEGRADED), sizes)
-        self._degraded = OutageTable((each for each in outages if each.scope in DEGRADED), sizes)
-
-    def is_down(self, cluster: str, machine: int, time_seconds: int) -> bool:
-        """Return whether a machine has failed at a simulated time."""
-        return self._down.covers(cluster, machine, time_seconds)
-
-    def are_down(self, cluster: str, machines: Wholes, times_seconds: Wholes) -> NDArray[np.bool_]:
-        """Return the same for machines of a cluster, each at its own time."""
-        return self._down.cover(cluster, machines, times_seconds)
-
-    def is_degraded(self, cluster: str, machine: int, time_seconds: int) -> bool:
-        """Return whether a machine is slow, or its packets get lost."""
-        return self._degraded.covers(cluster, machine, time_seconds)
-
-
 def make_schedule(
     seed: int, clusters: Sequence[ClusterShape], rates: FailureRates, duration_seconds: int
-) -> Schedule:
-    """Return what fails in a run.
+) -> tuple[Outage, ...]:
+    """Return all outages of a run, sorted by start.
 
     Raises:
         UsageError: more failures are to be expected than can be kept.
@@ -166,7 +139,9 @@ def make_schedule(
             f"{expected:,.0f} outages are to be expected, {OUTAGES_MAX:,} are allowed; "
             "lower the acceleration, the duration or the number of machines"
         )
-    return Schedule([outage for maker in makers for outage in maker.outages()], clusters)
+    outages = [outage for maker in makers for outage in maker.outages()]
+    require_few(outages)
+    return tuple(sorted(outages, key=lambda outage: (outage.start_seconds, outage)))
 
 
 class _Stream:

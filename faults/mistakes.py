@@ -6,49 +6,90 @@ the file as a whole; a place without words of its own has those of what it lies 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from pydantic import BaseModel, ValidationError
 from sealedbeam.pipeline.config import nearest
+from sealedbeam.pipeline.errors import UsageError
+from sealedbeam.pipeline.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from pydantic import ValidationError
-
+Model = TypeVar("Model", bound=BaseModel)
 _VALUE_CHARACTERS_MAX = 60
 
 
-def list_mistakes(invalid: ValidationError, allowed: Mapping[str, str], whole: str) -> list[str]:
+class Words(NamedTuple):
+    """How the mistakes of a kind of file are told.
+
+    Attributes:
+        allowed: the table described above.
+        whole: what the file is called when it is wrong as a whole, such as "the scenario".
+    """
+
+    allowed: Mapping[str, str]
+    whole: str
+
+
+def parse_model(
+    model: type[Model],
+    values: Any,
+    origin: str,
+    words: Words,
+    find_contradictions: Callable[[Model], Iterable[str]],
+) -> Model:
+    """Return parsed YAML as a model.
+
+    Args:
+        model: what the values must be.
+        values: the YAML.
+        origin: names the file in errors.
+        words: for its mistakes.
+        find_contradictions: tells what is wrong between values that are right each by itself.
+
+    Raises:
+        UsageError: something in it is not allowed; the message lists all of that.
+    """
+    try:
+        checked = model.model_validate(values)
+    except ValidationError as invalid:
+        problems = list_mistakes(invalid, words)
+    else:
+        problems = list(find_contradictions(checked))
+        if not problems:
+            return checked
+    raise UsageError(f"{origin}: {one_line('; '.join(dict.fromkeys(problems)))}")
+
+
+def list_mistakes(invalid: ValidationError, words: Words) -> list[str]:
     """Return a sentence for each mistake that pydantic found.
 
     A list whose items are wrong is not told besides: pydantic also calls it too short.
 
     Args:
         invalid: what it raised.
-        allowed: the table described above.
-        whole: what the file is called when it is wrong as a whole, such as "the scenario".
+        words: for the mistakes of this file.
     """
     errors = invalid.errors()
     around = {error["loc"][:depth] for error in errors for depth in range(len(error["loc"]))}
     return [
-        describe(error["loc"], error["type"], error["input"], allowed=allowed, whole=whole)
+        describe(error["loc"], error["type"], error["input"], words)
         for error in errors
         if error["loc"] not in around
     ]
 
 
-def describe(
-    location: Sequence[int | str], kind: str, value: Any, *, allowed: Mapping[str, str], whole: str
-) -> str:
+def describe(location: Sequence[int | str], kind: str, value: Any, words: Words) -> str:
     """Return one mistake as a sentence.
 
     Args:
         location: the path of the value, as pydantic gives it.
         kind: pydantic's type of the error; only what is missing or not known is told differently.
         value: what stands there.
-        allowed: the table described above.
-        whole: what to call the file.
+        words: for the mistakes of this file.
     """
+    allowed, whole = words
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
     where = where.removeprefix(".") or whole
     names = [part for part in location if isinstance(part, str)]

@@ -2,11 +2,13 @@
 
 The lookup keeps one number per interval of one machine, sorted by machine and time, beside the
 latest end so far: any query is one binary search, however outages overlap. Only to say which outage
-it is takes a walk back over those that overlap.
+it is takes a walk back over those that overlap. Records are asked for one at a time: `bisect` on
+views of the arrays answers that several times faster than NumPy does.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -64,27 +66,28 @@ class Outage(NamedTuple):
     cause_id: str
 
 
+def require_few(outages: Iterable[Outage]) -> None:
+    """Raise UsageError when there are more than INTERVALS_MAX machine failures in `outages`."""
+    if (intervals := sum(outage.machines for outage in outages)) > INTERVALS_MAX:
+        raise UsageError(
+            f"{intervals:,} failures of machines are planned, {INTERVALS_MAX:,} are allowed; "
+            "lower the acceleration, the duration or the number of machines"
+        )
+
+
 class OutageTable:
     """Outages by machine and time; 24 bytes for each machine of each outage."""
 
     def __init__(self, outages: Iterable[Outage], machines: Mapping[str, int]) -> None:
-        """Take up the outages of clusters that have so many machines.
-
-        Raises:
-            UsageError: there are more than INTERVALS_MAX machine failures.
-        """
+        """Take up the outages of clusters that have so many machines."""
         chosen = list(outages)
         firsts, total = {}, 0
         for name, count in machines.items():
             firsts[name] = total
             total += count
         self._firsts = firsts
+        self._machines = total
         lengths = np.array([outage.machines for outage in chosen], dtype=np.int64)
-        if (intervals := int(lengths.sum())) > INTERVALS_MAX:
-            raise UsageError(
-                f"{intervals:,} failures of machines are planned, {INTERVALS_MAX:,} are allowed; "
-                "lower the acceleration, the duration or the number of machines"
-            )
         struck = self._expand(chosen, lengths)
         starts = _column([outage.start_seconds for outage in chosen], lengths)
         ends = _column([outage.end_seconds for outage in chosen], lengths)
@@ -93,6 +96,7 @@ class OutageTable:
         self._starts = keys[order]
         latest = struck * _SPAN_SECONDS + np.minimum(ends, _SPAN_SECONDS - 1)
         self._latest_ends = np.maximum.accumulate(latest[order])
+        self._starts_seen, self._ends_seen = self._starts.data, self._latest_ends.data
         self._owners = np.repeat(np.arange(len(chosen)), lengths)[order]
         self._outages = chosen
 
@@ -108,16 +112,13 @@ class OutageTable:
 
     def covers(self, cluster: str, machine: int, time_seconds: int) -> bool:
         """Return whether an outage holds this machine at this time."""
-        key = (self._firsts[cluster] + machine) * _SPAN_SECONDS + time_seconds
-        before = int(self._starts.searchsorted(key, side="right")) - 1
-        return before >= 0 and bool(self._latest_ends[before] > key)
+        return self._last_before(cluster, machine, time_seconds) is not None
 
     def find(self, cluster: str, machine: int, time_seconds: int) -> Outage | None:
         """Return the latest outage that holds this machine at this time, None if there is none."""
-        if not self.covers(cluster, machine, time_seconds):
+        number = self._last_before(cluster, machine, time_seconds)
+        if number is None:
             return None
-        key = (self._firsts[cluster] + machine) * _SPAN_SECONDS + time_seconds
-        number = int(self._starts.searchsorted(key, side="right")) - 1
         outage: Outage = self._outages[self._owners[number]]
         while outage.end_seconds <= time_seconds:
             number -= 1
@@ -126,7 +127,20 @@ class OutageTable:
 
     def cover(self, cluster: str, machines: Wholes, times_seconds: Wholes) -> NDArray[np.bool_]:
         """Return the same for machines of a cluster, each at its own time."""
-        keys = (self._firsts[cluster] + machines) * _SPAN_SECONDS + times_seconds
+        return self._hold((self._firsts[cluster] + machines) * _SPAN_SECONDS + times_seconds)
+
+    def find_up(self, time_seconds: int) -> Wholes:
+        """Return all machines that no outage holds at this time, numbered through the clusters."""
+        keys = np.arange(self._machines, dtype=np.int64) * _SPAN_SECONDS + time_seconds
+        return np.flatnonzero(~self._hold(keys))
+
+    def _last_before(self, cluster: str, machine: int, time_seconds: int) -> int | None:
+        """Return the number of the last interval that has begun, None if no interval holds."""
+        key = (self._firsts[cluster] + machine) * _SPAN_SECONDS + time_seconds
+        number = bisect_right(self._starts_seen, key) - 1
+        return number if number >= 0 and self._ends_seen[number] > key else None
+
+    def _hold(self, keys: Wholes) -> NDArray[np.bool_]:
         if not len(self._starts):
             return np.zeros(len(keys), dtype=np.bool_)
         before = np.searchsorted(self._starts, keys, side="right") - 1

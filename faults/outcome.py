@@ -18,24 +18,30 @@ from dataclasses import asdict
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from sealedbeam.pipeline.errors import IntegrityError
+from sealedbeam.pipeline.integrity.checksum import crc32c
 from sealedbeam.pipeline.jobs.entry import decode_entry
 from sealedbeam.pipeline.jobs.finish import SUMMARY
 from sealedbeam.pipeline.jobs.quarantine import read_quarantine
-from sealedbeam.pipeline.manifest import FILE_NAME
+from sealedbeam.pipeline.manifest import FILE_NAME, format_crc32c
 
 from .answers import ask, count_changed
-from .checkers import check_cells, count_faults, sum_figures
-from .comparison import compare_indexes, name_losses
+from .checkers import check_cells, check_escapes, count_faults, count_unseen, sum_figures
+from .comparison import compare_indexes
 from .ecc import Verdict as HardwareVerdict
 from .journal import NO_FAULT, decode_journal
+from .losses import name_losses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from sealedbeam.pipeline.jobs.entry import Entry
     from sealedbeam.pipeline.jobs.quarantine import Quarantined
+    from sealedbeam.pipeline.manifest import FileEntry
 
     from .answers import Answer
+    from .checkers import Cells
     from .comparison import Difference
     from .journal import Fault
     from .plan import Plan
@@ -45,6 +51,7 @@ BINS = 30
 _MOST_TELLING = ("escaped", "corrected", "retried", "dropped", "masked")
 _FIELDS_OF_CELL = ("again_records", "again_bytes", "bytes")
 _JOB_FILE = "job"
+_JOURNALS = "faults/journal-"
 
 
 class Verdict(StrEnum):
@@ -57,7 +64,13 @@ class Verdict(StrEnum):
 
 
 def describe_outcome(
-    root: Path, reference: Path, plan: Plan, queries: Sequence[str], expected: Sequence[Answer]
+    root: Path,
+    reference: Path,
+    plan: Plan,
+    queries: Sequence[str],
+    expected: Sequence[Answer],
+    *,
+    sealed: bool,
 ) -> dict[str, Any]:
     """Return what became of the cell in `root`, as values for campaign.json.
 
@@ -67,6 +80,7 @@ def describe_outcome(
         plan: the cell's faults.
         queries: to ask.
         expected: what the fault-free index answers.
+        sealed: whether records had seals, so that nothing but wrong computations may escape.
 
     Raises:
         IntegrityError: a file of either folder cannot be read.
@@ -89,7 +103,7 @@ def describe_outcome(
             {"cluster": cluster, "kind": kind, **figures}
             for (cluster, kind), figures in counts.items()
         ],
-        "law": check_cells(counts),
+        "law": check_cells(counts) + (_check_seals(counts) if sealed else []),
         "examples": _choose_examples(faults),
         "hardware": _count_hardware(faults),
         "pages": summary["pages"],
@@ -102,9 +116,40 @@ def describe_outcome(
 
 
 def read_faults(root: Path) -> list[Fault]:
-    """Return every row of the journals of a job."""
-    journals = sorted((root / "faults").glob("journal-*.parquet"))
-    return [fault for path in journals for fault in decode_journal(path.read_bytes())]
+    """Return every row of the journals that the tasks of a job have committed.
+
+    Raises:
+        IntegrityError: an entry of the ledger or a journal is damaged or gone.
+    """
+    return [
+        fault
+        for entry in _read_entries(root)
+        for file in entry.files
+        if file.path.startswith(_JOURNALS)
+        for fault in decode_journal(_read_file(root, file))
+    ]
+
+
+def _read_entries(root: Path) -> Iterator[Entry]:
+    """Yield what each task of a job has committed."""
+    for path in sorted((root / "ledger").glob("*.json")):
+        if path.stem != _JOB_FILE:
+            yield decode_entry(path.read_bytes(), path.name)
+
+
+def _read_file(root: Path, file: FileEntry) -> bytes:
+    """Return a file as its task committed it."""
+    try:
+        data = (root / file.path).read_bytes()
+    except OSError as error:
+        raise IntegrityError(f"{root / file.path} cannot be read: {error.strerror}") from None
+    if format_crc32c(crc32c(data)) != file.crc32c:
+        raise IntegrityError(f"{root / file.path} is damaged; audit tells what else is")
+    return data
+
+
+def _check_seals(counts: Cells) -> list[str]:
+    return check_escapes(sum_figures(counts), count_unseen(counts))
 
 
 def _judge(difference: Difference) -> Verdict:
@@ -116,10 +161,8 @@ def _judge(difference: Difference) -> Verdict:
 def count_traffic(root: Path) -> dict[str, int]:
     """Return what the ledger of a job says was delivered, and what was derived again."""
     totals = dict.fromkeys(_FIELDS_OF_CELL, 0)
-    for path in sorted((root / "ledger").glob("*.json")):
-        if path.stem == _JOB_FILE:
-            continue
-        for account in decode_entry(path.read_bytes(), path.name).hops.values():
+    for entry in _read_entries(root):
+        for account in entry.hops.values():
             cell = account.total()
             for name in _FIELDS_OF_CELL:
                 totals[name] += getattr(cell, name)

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sealedbeam.pipeline.config import canonical_json
-from sealedbeam.pipeline.errors import IntegrityError, UsageError
+from sealedbeam.pipeline.errors import UsageError
 
 from .bursts import Burst, Mode
+from .counters import Counters, refuse_counters
 from .ecc import Hardware
 from .exposure import Exposure
 from .kinds import ALL_KINDS, BLOCK_KINDS, MISCOMPUTED, BlockKind, HeadKind, MachineKind
 from .machines import ClusterShape, FailureRates, make_schedule
-from .outages import DEGRADED, LOSSY, Outage, OutageTable, Scope
+from .outages import DEGRADED, LOSSY, Outage, OutageTable, Scope, require_few
+from .planfile import read_plan_file
 from .rates import BITS_PER_MEBIBYTE, per_bit_second_from_fit_per_gbit
 from .sphere import source_above
 from .strikes import STRIKES_PER_BIT_MAX, HopRates
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from .scenario import BurstModel, FaultModel, OutageModel, Scenario
 
 FORMAT = "sealedbeam-fault-plan"
-VERSION = 2
+VERSION = 3
 BlockShares = list[tuple[HeadKind | BlockKind, dict[str, float]]]
 
 
@@ -83,6 +84,7 @@ class Plan:
         bursts: what raises those.
         outages: which machines fail when.
         mercurial: wrong computations, None without.
+        counters: of the machines' own memory errors, None without.
     """
 
     seed: int
@@ -96,11 +98,12 @@ class Plan:
     bursts: tuple[Burst, ...] = ()
     outages: tuple[Outage, ...] = ()
     mercurial: Mercurial | None = None
+    counters: Counters | None = None
 
     @cached_property
     def fleet(self) -> Fleet:
         """All machines of the plan."""
-        return Fleet(self.clusters, self.duration_seconds, self.seed)
+        return Fleet(self.clusters, self.duration_seconds, self.seed, self.down)
 
     @cached_property
     def exposure(self) -> Exposure:
@@ -158,10 +161,29 @@ class Plan:
         found |= {MISCOMPUTED} if self.mercurial else set()
         return [kind for kind in ALL_KINDS if kind in found]
 
+    @property
+    def hops(self) -> list[str]:
+        """The hops at which records or blocks are struck."""
+        hops = {hop for fault in self.faults for hop in fault.hops}
+        return sorted(hops | set(self.memory.hops if self.memory else ()))
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing can happen: whatever is named has a rate of zero."""
+        strikes = any(self.rates(hop) or self.block_shares(hop) for hop in self.hops)
+        fails = any(each.scope not in DEGRADED or each.scope in LOSSY for each in self.outages)
+        errs = self.mercurial and self.mercurial.share > 0 and self.mercurial.share_of_results > 0
+        return not (strikes or fails or errs)
+
     def to_json(self) -> str:
         """Return the plan as canonical JSON: the text of its file."""
-        head = {"format": FORMAT, "version": VERSION, "kinds": self.kinds}
-        return canonical_json(head | asdict(self))
+        return self._json
+
+    @cached_property
+    def _json(self) -> str:
+        head = {"format": FORMAT, "version": VERSION, "kinds": self.kinds, "quiet": self.is_quiet}
+        values = asdict(replace(self, outages=()))  # which are tuples already, and many
+        return canonical_json(head | values | {"outages": self.outages})
 
     @cached_property
     def sha256(self) -> str:
@@ -201,15 +223,17 @@ def make_plan(scenario: Scenario, seed: int) -> Plan:
         tuple(_burst(burst) for burst in scenario.bursts),
         tuple(_outages(scenario, clusters, seed)),
         Mercurial(**scenario.mercurial_cores.model_dump()) if scenario.mercurial_cores else None,
+        _counters(scenario),
     )
     _refuse_floods(plan)
+    if plan.counters is not None:
+        refuse_counters(plan)
     return plan
 
 
 def _refuse_floods(plan: Plan) -> None:
-    hops = {hop for fault in plan.faults for hop in fault.hops}
-    hops |= set(plan.memory.hops if plan.memory else ())
-    for rates in filter(None, map(plan.rates, sorted(hops))):
+    require_few(plan.outages)
+    for rates in filter(None, map(plan.rates, plan.hops)):
         if rates.highest > STRIKES_PER_BIT_MAX:
             raise UsageError(
                 f"{plan.name}: {rates.highest * BITS_PER_MEBIBYTE:,.3g} upsets per MiB are to be "
@@ -223,6 +247,8 @@ def _accelerations(scenario: Scenario) -> Iterable[tuple[str, float]]:
         yield "memory", scenario.memory.acceleration
     if scenario.machines is not None:
         yield "machines", scenario.machines.acceleration
+    if scenario.counters is not None:
+        yield "counters", scenario.counters.acceleration
 
 
 def _stated(fault: FaultModel, names: list[str]) -> StatedFault:
@@ -242,6 +268,21 @@ def _memory(scenario: Scenario) -> Memory | None:
     return Memory(tuple(sorted(set(memory.hops))), rates, scenario.sick_machines)
 
 
+def _counters(scenario: Scenario) -> Counters | None:
+    """Return what the machines count, of upsets as the scenario has them in records."""
+    counters = scenario.counters
+    if counters is None:
+        return None
+    return Counters(
+        counters.acceleration,
+        counters.bin_seconds,
+        scenario.upsets.fit_per_gbit,
+        scenario.upsets.widths,
+        scenario.sick_machines,
+        tuple((site.name, site.memory_gib) for site in scenario.clusters),
+    )
+
+
 def _burst(burst: BurstModel) -> Burst:
     values = burst.model_dump(exclude={"above"})
     above = burst.above
@@ -258,7 +299,7 @@ def _outages(scenario: Scenario, clusters: tuple[Cluster, ...], seed: int) -> li
     if scenario.machines is not None:
         rates = FailureRates(**scenario.machines.model_dump())
         shapes = [shape_of(cluster) for cluster in clusters]
-        found += make_schedule(seed, shapes, rates, scenario.duration_seconds).outages
+        found += make_schedule(seed, shapes, rates, scenario.duration_seconds)
     return sorted(found, key=lambda outage: (outage.start_seconds, outage))
 
 
@@ -278,10 +319,11 @@ def _stated_outage(number: int, outage: OutageModel, sizes: dict[str, int]) -> O
 def parse_plan(text: str) -> Plan:
     """Return the plan that `Plan.to_json` wrote."""
     value: dict[str, Any] = json.loads(text)
-    for key in ("format", "version", "kinds"):
+    for key in ("format", "version", "kinds", "quiet"):
         del value[key]
     memory, mercurial = value.pop("memory"), value.pop("mercurial")
-    return Plan(
+    counters = value.pop("counters")
+    plan = Plan(
         **value
         | {
             "accelerations": tuple(map(tuple, value["accelerations"])),
@@ -291,8 +333,11 @@ def parse_plan(text: str) -> Plan:
             "outages": tuple(Outage(Scope(scope), *rest) for scope, *rest in value["outages"]),
             "memory": memory and _memory_from(memory),
             "mercurial": mercurial and Mercurial(**mercurial),
+            "counters": counters and Counters.from_json(counters),
         }
     )
+    vars(plan)["sha256"] = hashlib.sha256(text.encode()).hexdigest()  # the text is canonical
+    return plan
 
 
 def _cluster_from(fields: list[Any]) -> Cluster:
@@ -322,10 +367,4 @@ def read_plan(path: str, sha256: str) -> Plan:
     Raises:
         IntegrityError: the file cannot be read, or is not the one with this SHA-256.
     """
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise IntegrityError(f"cannot read the fault plan {path}: {error.strerror}") from None
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise IntegrityError(f"the fault plan {path} changed; run the same command again")
-    return parse_plan(data.decode())
+    return parse_plan(read_plan_file(path, sha256).decode())

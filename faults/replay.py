@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -40,8 +41,9 @@ from sealedbeam.pipeline.jobs.tasks import (
     required_entry,
 )
 
-from .campaign import CELLS
+from .campaign_cells import CELLS, Cell, Chosen
 from .explain import compare_bytes, list_checks
+from .ids import FaultIds
 from .kinds import BLOCK_KINDS, MISCOMPUTED
 from .outcome import read_faults
 from .outline import read_outline
@@ -49,7 +51,7 @@ from .plan import read_plan
 from .witness import Watch, WatchedChannel, WatchedContext, Witness
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from sealedbeam.pipeline.integrity.channel import Place
     from sealedbeam.pipeline.integrity.ladder import Derive
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
 _FAULT_ID = re.compile("[0-9a-f]{16}")
 _PAGES, _DOCUMENTS, _RUNS = "pages", "documents", "runs"
 _STRONGEST = tuple(PROTECTIONS)
+_ANY = Chosen()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,29 +144,29 @@ class Replay:
 
 
 class _Cell(NamedTuple):
-    """A cell whose journal has the fault."""
+    """A cell whose journal has the fault; `scenario` is the SHA-256 of its plan."""
 
     root: Path
-    job: dict[str, Any]
+    inputs: tuple[InputFile, ...]
+    config: JobConfig
+    scenario: str
     fault: Fault
-
-    @property
-    def scenario(self) -> str:
-        """The SHA-256 of its plan."""
-        return str(self.job["configuration"]["scenario"])
 
     @property
     def rank(self) -> tuple[int, str]:
         """The strongest protection first."""
-        protection = self.job["configuration"]["options"]["protection"]
-        return -_STRONGEST.index(protection), self.root.name
+        return -_STRONGEST.index(self.config.protection), self.root.name
 
 
-def replay_fault(output: Path, fault_id: str, scenarios: Collection[str] = ()) -> Replay:
+def replay_fault(output: Path, fault_id: str, chosen: Chosen = _ANY) -> Replay:
     """Deliver a fault of the campaign in `output` again.
 
-    It is taken from the cell with the strongest protection of those that had it: `scenarios` of
-    one seed draw the same numbers, so that faults of two of them can have the same id.
+    It is taken from the cell with the strongest protection of those that had it.
+
+    Args:
+        output: the campaign's folder.
+        fault_id: as the journals have it.
+        chosen: the cells to look in.
 
     Raises:
         UsageError: there is no such campaign or fault, or the inputs are not what they were.
@@ -173,12 +176,12 @@ def replay_fault(output: Path, fault_id: str, scenarios: Collection[str] = ()) -
         raise UsageError(f"--replay {fault_id!r}: a fault's id has 16 hexadecimal digits")
     if not (output / CELLS).is_dir():
         raise UsageError(f"{output} holds no campaign; run one with sealedbeam campaign")
-    found_in = _find(output, fault_id, tuple(f"{name}-" for name in scenarios) or ("",))
-    cells = sorted(found_in, key=lambda cell: cell.rank)
+    cells = sorted(_find(output, fault_id, chosen), key=lambda cell: cell.rank)
     if not cells:
-        raise UsageError(f"no journal of the campaign in {output} has a fault {fault_id}")
+        where = output if chosen == _ANY else f"{output}, of the cells that were asked for,"
+        raise UsageError(f"no journal of the campaign in {where} has a fault {fault_id}")
     cell = cells[0]
-    others = [each for each in cells[1:] if each.scenario == cell.scenario]
+    others = cells[1:]
     plan = read_plan(str(cell.root / PLAN), cell.scenario)
     context = _open(cell, plan)
     watch = Watch(cell.fault.hop, _target(cell.fault))
@@ -200,37 +203,44 @@ def replay_fault(output: Path, fault_id: str, scenarios: Collection[str] = ()) -
     )
 
 
-def _find(output: Path, fault_id: str, prefixes: tuple[str, ...]) -> Iterator[_Cell]:
+def _find(output: Path, fault_id: str, chosen: Chosen) -> Iterator[_Cell]:
     for root in sorted((output / CELLS).iterdir()):
-        if not root.name.startswith(prefixes):
+        cell = Cell.named(root.name)
+        if cell is None or not chosen.has(cell):
             continue
         fault = next((each for each in read_faults(root) if each.fault_id == fault_id), None)
         if fault is not None:
-            try:
-                yield _Cell(root, json.loads((root / JOB).read_bytes()), fault)
-            except (OSError, ValueError) as error:
-                raise IntegrityError(f"{root / JOB} cannot be read: {error}") from None
+            yield _read_cell(root, fault)
+
+
+def _read_cell(root: Path, fault: Fault) -> _Cell:
+    try:
+        job = json.loads((root / JOB).read_bytes())
+        configuration = job["configuration"]
+        inputs = tuple(
+            InputFile(path, size, crc, Container(container))
+            for path, (size, crc), container in zip(
+                job["inputs"], configuration["inputs"], job["containers"], strict=True
+            )
+        )
+        config = JobConfig.model_validate(configuration["options"])
+        return _Cell(root, inputs, config, str(configuration["scenario"]), fault)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(f"{root / JOB} cannot be read: {error!r:.200}") from None
 
 
 def _open(cell: _Cell, plan: Plan) -> JobContext:
     """Return the job of a cell, whose inputs must be what they were."""
-    job, configuration = cell.job, cell.job["configuration"]
-    inputs = tuple(
-        InputFile(path, size, crc, Container(container))
-        for path, (size, crc), container in zip(
-            job["inputs"], configuration["inputs"], job["containers"], strict=True
-        )
-    )
     try:
-        now = inspect_inputs(job["inputs"])
+        now = inspect_inputs([file.path for file in cell.inputs])
     except UsageError as error:
         raise UsageError(f"{error}; replay in the folder in which the campaign was run") from None
-    for before, after in zip(inputs, now, strict=True):
+    for before, after in zip_longest(cell.inputs, now):
         if before != after:
-            raise UsageError(f"{before.path} has changed since the campaign; restore it")
-    config = JobConfig.model_validate(configuration["options"])
+            path = (before or after).path
+            raise UsageError(f"{path} has changed since the campaign; restore it")
     channel = PerfectChannel().reference()
-    return JobContext(str(cell.root), inputs, config, channel, plan.to_json())
+    return JobContext(str(cell.root), cell.inputs, cell.config, channel, plan.to_json())
 
 
 def _target(fault: Fault) -> bytes:
@@ -268,7 +278,7 @@ def _deliver_alone(context: JobContext, plan: Plan, fault: Fault, watch: Watch) 
     of_records = replace(plan, faults=tuple(f for f in plan.faults if f.kind not in BLOCK_KINDS))
     block_id = identity if fault.hop == _RUNS else b"replay"
     block = write_block(block_id, records, context.policy.protection)
-    transit = Witness(of_records, watch)
+    transit = Witness(of_records, watch, FaultIds(plan.sha256))
     carry(block, fault.hop, transit, context.policy, derive=derive, account=HopAccount())
     return True
 

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
-from pydantic import ValidationError as Invalid
+from pydantic import AfterValidator, BeforeValidator, Field
 from sealedbeam.pipeline.config import read_yaml
 from sealedbeam.pipeline.errors import UsageError
+from sealedbeam.pipeline.integrity.ledger import WINDOW_SECONDS
 from sealedbeam.pipeline.text import one_line
 
 from .bursts import Mode
 from .kinds import BLOCK_KINDS, MEMORY_KINDS
 from .machines import FailureRates
-from .mistakes import describe, list_mistakes
+from .mistakes import Words, describe, parse_model
 from .outages import Scope
 from .rates import DRAM_FIT_PER_GBIT
 from .sites import (
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MACHINES_MIN = 2
+_WORDS = Words(ALLOWED, WHOLE)
 
 Hop = Literal["pages", "documents", "runs", "shards"]
 _HOPS: tuple[Hop, ...] = ("pages", "documents", "runs", "shards")
@@ -47,6 +48,12 @@ Hops = Annotated[tuple[Hop, ...], Field(min_length=1)]
 def _as_factors(value: Any) -> Any:
     names = isinstance(value, list) and all(isinstance(name, str) for name in value)
     return dict.fromkeys(value, 1.0) if names else value
+
+
+def _part_of_minute(seconds: int) -> int:
+    if WINDOW_SECONDS % seconds:
+        raise ValueError
+    return seconds
 
 
 Rate = Annotated[Real, Field(ge=0, le=RATE_MAX)]
@@ -159,6 +166,18 @@ class MercurialModel(Model):
     share_of_results: Share
 
 
+class CountersModel(Model):
+    """The machines' own counters of memory errors, over all their memory.
+
+    Attributes:
+        acceleration: multiplies the rate of physics; printed in every report.
+        bin_seconds: counts are added up over so long; an equal part of a minute.
+    """
+
+    acceleration: Positive = 1.0
+    bin_seconds: Annotated[Whole, Field(ge=1), AfterValidator(_part_of_minute)] = 10
+
+
 class Scenario(Model):
     """What goes wrong, and where.
 
@@ -175,6 +194,7 @@ class Scenario(Model):
         machines: failures by chance.
         outages: failures at stated times.
         mercurial_cores: wrong computations.
+        counters: what the machines themselves count, not only of records.
     """
 
     name: Annotated[Text, Field(max_length=80)]
@@ -189,6 +209,12 @@ class Scenario(Model):
     machines: MachinesModel | None = None
     outages: Annotated[tuple[OutageModel, ...], Field(max_length=FAULTS_MAX)] = ()
     mercurial_cores: MercurialModel | None = None
+    counters: CountersModel | None = None
+
+    @property
+    def upsets(self) -> MemoryModel:
+        """What upsets are like: as stated, or as usual."""
+        return self.memory or MemoryModel()
 
 
 def load_scenario(path: Path) -> Scenario:
@@ -215,15 +241,7 @@ def parse_scenario(values: Any, origin: str) -> Scenario:
     Raises:
         UsageError: something in it is not allowed; the message lists all of that.
     """
-    try:
-        scenario = Scenario.model_validate(values)
-    except Invalid as invalid:
-        problems = list_mistakes(invalid, ALLOWED, WHOLE)
-    else:
-        problems = list(_find_contradictions(scenario))
-    if problems:
-        raise UsageError(f"{origin}: {one_line('; '.join(dict.fromkeys(problems)))}")
-    return scenario
+    return parse_model(Scenario, values, origin, _WORDS, _find_contradictions)
 
 
 def _find_contradictions(scenario: Scenario) -> Iterator[str]:
@@ -243,7 +261,8 @@ def _find_contradictions(scenario: Scenario) -> Iterator[str]:
     placeless = [cluster.name for cluster in scenario.clusters if cluster.position is None]
     if scenario.bursts and placeless:
         yield f"bursts need to know where {', '.join(placeless)} is; allowed: {_place_keys()}"
-    if scenario.memory is None and (scenario.bursts or scenario.sick_machines):
+    raised = scenario.bursts or scenario.sick_machines
+    if raised and scenario.memory is None and scenario.counters is None:
         yield "memory is missing; bursts and sick_machines raise its rate"
     if sum(known.values()) < MACHINES_MIN:
         yield "clusters have 1 machine in all; allowed: 2 at least, as a retry goes to another one"
@@ -290,4 +309,4 @@ def _place_keys() -> str:
 
 
 def _wrong(location: tuple[int | str, ...], value: Any) -> str:
-    return describe(location, "", value, allowed=ALLOWED, whole=WHOLE)
+    return describe(location, "", value, _WORDS)

@@ -5,16 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
-from pydantic import ValidationError as Invalid
 from sealedbeam.pipeline.config import read_yaml, refuse_bool
-from sealedbeam.pipeline.errors import UsageError
-from sealedbeam.pipeline.text import one_line
 
 from .bursts import BurstSite
 from .ecc import Hardware
 from .flux import QUIET_SHARE, flux_factor
 from .machines import ClusterShape
-from .mistakes import describe, list_mistakes
+from .mistakes import Words, describe, parse_model
 from .topology import Cluster, Position
 
 if TYPE_CHECKING:
@@ -49,7 +46,7 @@ _ALLOWED = {
     "clusters": f"1 to {CLUSTERS_MAX} clusters, each with the keys {', '.join(CLUSTER_WORDS)}",
     **{f"clusters.{key}": words for key, words in CLUSTER_WORDS.items()},
 }
-_WHOLE = "the file of clusters"
+_WORDS = Words(_ALLOWED, "the file of clusters")
 
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
@@ -152,15 +149,12 @@ def parse_sites(values: Any, origin: str) -> SiteFile:
     Raises:
         UsageError: something in it is not allowed; the message lists all of that.
     """
-    try:
-        sites = SiteFile.model_validate(values)
-    except Invalid as invalid:
-        problems = list_mistakes(invalid, _ALLOWED, _WHOLE)
-    else:
-        problems = [*_find_doubles(sites), *_find_placeless(sites)]
-    if problems:
-        raise UsageError(f"{origin}: {one_line('; '.join(dict.fromkeys(problems)))}")
-    return sites
+    return parse_model(SiteFile, values, origin, _WORDS, _find_contradictions)
+
+
+def _find_contradictions(sites: SiteFile) -> Iterator[str]:
+    yield from _find_doubles(sites)
+    yield from _find_placeless(sites)
 
 
 def _find_doubles(sites: SiteFile) -> Iterator[str]:
@@ -168,7 +162,7 @@ def _find_doubles(sites: SiteFile) -> Iterator[str]:
     for number, site in enumerate(sites.clusters):
         if site.name in known:
             place = ("clusters", number, "name")
-            yield describe(place, "", site.name, allowed=_ALLOWED, whole=_WHOLE)
+            yield describe(place, "", site.name, _WORDS)
         known.add(site.name)
 
 
@@ -177,4 +171,4 @@ def _find_placeless(sites: SiteFile) -> Iterator[str]:
         for key in ("latitude", "longitude"):
             if getattr(site, key) is None:
                 place = ("clusters", number, key)
-                yield describe(place, "missing", None, allowed=_ALLOWED, whole=_WHOLE)
+                yield describe(place, "missing", None, _WORDS)

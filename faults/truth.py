@@ -7,7 +7,8 @@ that; the pipeline's own word is taken only for what it gave up, and for whether
 
 * A record that disagrees with its own seal as it is handed over was damaged before any fault here:
   it is no truth to compare with; the record as it is derived again is.
-* A frame that arrives as nothing but zeros was lost with notice: nobody takes it for a record.
+* A frame that arrives as nothing but zeros was lost with notice: whoever takes it for a record has
+  accepted another one than was sent.
 """
 
 from __future__ import annotations
@@ -89,19 +90,13 @@ class Crossing:
             order, number = self._orders.get(accepted.attempt, ()), accepted.found.number
             sent = order[number] if number < len(order) else accepted.identity
             known = self._hashes.get(sent)
-            if known is None or _is_erased(accepted.found.frame):
+            if known is None:
                 continue
             found = self.hash(accepted.payload) if accepted.identity == sent else None
             mended = accepted.found.method is not None
             is_right = found == right.get(sent, known)
             receipts[sent] = Receipt(accepted.attempt, found == known, is_right, mended)
         return receipts
-
-
-def _is_erased(frame: memoryview) -> bool:
-    """Whether a frame is all zeros; one that holds a record begins with the identity's length."""
-    start = bytes(frame[:FRAME_OVERHEAD_BYTES])
-    return not any(start) and bytes(frame).count(0) == len(frame)
 
 
 _SEVERITY = list(FaultOutcome)

@@ -23,7 +23,7 @@ _PER_YEAR = f"a number from 0 to {RATE_MAX:,}"
 ALLOWED = MappingProxyType(
     {
         "": "the keys name, description, acceleration_note, duration_seconds, clusters, faults, "
-        "memory, bursts, sick_machines, machines, outages, mercurial_cores",
+        "memory, bursts, sick_machines, machines, outages, mercurial_cores, counters",
         "name": "a short text",
         "description": "a text",
         "acceleration_note": "a text that says how far the rates are from real ones",
@@ -84,6 +84,10 @@ ALLOWED = MappingProxyType(
         "mercurial_cores": "the keys share, share_of_results",
         "mercurial_cores.share": "a share of the machines, from 0 to 1",
         "mercurial_cores.share_of_results": "a share of their results, from 0 to 1",
+        "counters": "the keys acceleration, bin_seconds",
+        "counters.acceleration": "a number above 0",
+        "counters.bin_seconds": "an equal part of a minute: "
+        "1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30 or 60 seconds",
     }
 )
 """For each path of a scenario, numbers left out: what may stand there."""

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sealedbeam.pipeline.jobs.context import JobContext
 
-from .channel import FaultyTransit
 from .journal import Fault, decode_journal
 from .outline import read_outline
+from .transit import FaultyTransit
 
 if TYPE_CHECKING:
     from sealedbeam.pipeline.integrity.channel import Channel, ChannelReference, Place, Transit
     from sealedbeam.pipeline.integrity.ladder import Carried, Casualty
 
+    from .ids import FaultIds
     from .plan import Plan
 
 _AGAIN = b"#"
@@ -79,9 +80,12 @@ class Watch:
 class Witness:
     """A faulty transit, watched."""
 
-    def __init__(self, plan: Plan, watch: Watch) -> None:
-        """Carry blocks under `plan` and note what concerns the target of `watch`."""
-        self._inner = FaultyTransit(plan)
+    def __init__(self, plan: Plan, watch: Watch, ids: FaultIds | None = None) -> None:
+        """Carry blocks under `plan` and note what concerns the target of `watch`.
+
+        `ids` are those of a larger plan that it is a part of.
+        """
+        self._inner = FaultyTransit(plan, ids)
         self._watch = watch
         self._watching = False
         watch.transits.append(self._inner)

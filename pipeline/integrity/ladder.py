@@ -123,6 +123,7 @@ class _Crossing:
     derive: Derive
     account: HopAccount
     expected: dict[bytes, Seal]
+    dropped_reason: str = ""
     accepted: dict[bytes, Accepted] = field(default_factory=dict)
     wounds: dict[bytes, _Wound] = field(default_factory=dict)
     deliveries: dict[bytes, int] = field(default_factory=dict)
@@ -135,6 +136,10 @@ class _Crossing:
         place = self.transit.place(identity, self.hop, attempt)
         return self.account.cell(place.cluster, place.time_seconds)
 
+    def note_damage(self, identity: bytes, attempt: int) -> None:
+        place = self.transit.place(identity, self.hop, attempt)
+        self.account.cell(place.cluster, place.time_seconds).note_damage(place.machine)
+
 
 def carry(
     block: Block,
@@ -144,6 +149,7 @@ def carry(
     *,
     derive: Derive,
     account: HopAccount,
+    dropped_reason: str = "",
 ) -> Carried:
     """Deliver `block` across `hop` and return what the consumer may use of it.
 
@@ -156,12 +162,14 @@ def carry(
         policy: protection and damage policy.
         derive: called with the identities that are missing after a delivery.
         account: the hop's ledger, entered here.
+        dropped_reason: what stands for the reason of whatever is dropped, where the hop has a
+            remedy of its own; by default what was wrong with the last delivery.
 
     Raises:
         IntegrityError: a record could not be corrected and the policy is to fail.
     """
     expected = dict(zip(block.identities, block.seals, strict=True))
-    crossing = _Crossing(block, hop, transit, policy, derive, account, expected)
+    crossing = _Crossing(block, hop, transit, policy, derive, account, expected, dropped_reason)
     _deliver(crossing, block, 1)
     attempt = 1
     while missing := crossing.missing():
@@ -200,10 +208,13 @@ def _deliver(crossing: _Crossing, sent: Block, attempt: int) -> None:
         if loss is not None and loss.index is not None:
             begin, end = loss.offset, loss.offset + loss.length
         crossing.wounds[identity] = _Wound(reason, bytes(memoryview(data or b"")[begin:end]))
+        crossing.note_damage(identity, attempt)
     for method, bits in opened.repairs:  # in the block's own head: they belong to no record
         corrected = crossing.cell(sent.block_id, attempt).corrected_bits
         corrected[method] = corrected.get(method, 0) + max(bits, 1)
         crossing.mended_heads.add(attempt)
+    if opened.repairs:
+        crossing.note_damage(sent.block_id, attempt)
 
 
 def _accept(crossing: _Crossing, opened: Opened, sent: Block, attempt: int) -> set[int]:
@@ -218,7 +229,10 @@ def _accept(crossing: _Crossing, opened: Opened, sent: Block, attempt: int) -> s
         ):
             strange.add(found.number)
         elif identity not in crossing.accepted:
-            outcome = Outcome.CORRECTED if found.method else Outcome.INTACT
+            outcome = Outcome.INTACT
+            if found.method:
+                outcome = Outcome.CORRECTED
+                crossing.note_damage(identity, attempt)
             outcome = Outcome.RETRIED if attempt > 1 else outcome
             crossing.accepted[identity] = Accepted(found, outcome, attempt)
     return strange
@@ -260,7 +274,7 @@ def _settle(crossing: _Crossing) -> Carried:
         accepted = crossing.accepted.get(identity)
         if accepted is None:
             carried.casualties.append(_set_aside(crossing, identity))
-            reason = crossing.wounds[identity].reason
+            reason = crossing.dropped_reason or crossing.wounds[identity].reason
             cell.enter(Outcome.DROPPED, 0)
             cell.dropped_reasons[reason] = cell.dropped_reasons.get(reason, 0) + 1
             accounted.append(seal)

@@ -74,6 +74,8 @@ class Cell:
     """The counts of one hop in one cluster and time window; a record is one with its outcome.
 
     `corrected_bits` is by method, `retry_attempts` and `dropped_reasons` are by reason.
+    `damaged_machines` are the deliveries that did not arrive as they were sealed, corrected ones
+    included, by machine, where machines have names; a block's own head is a delivery, too.
     """
 
     records: int = 0
@@ -87,6 +89,7 @@ class Cell:
     corrected_bits: dict[str, int] = field(default_factory=dict)
     retry_attempts: dict[str, int] = field(default_factory=dict)
     dropped_reasons: dict[str, int] = field(default_factory=dict)
+    damaged_machines: dict[str, int] = field(default_factory=dict)
 
     def enter(self, outcome: Outcome, size_bytes: int) -> None:
         """Count one record with its final outcome."""
@@ -94,15 +97,24 @@ class Cell:
         self.bytes += size_bytes
         setattr(self, outcome, getattr(self, outcome) + 1)
 
+    def note_damage(self, machine: str) -> None:
+        """Count a delivery that did not arrive intact on a machine, if it has a name."""
+        if machine:
+            self.damaged_machines[machine] = self.damaged_machines.get(machine, 0) + 1
+
     def merge(self, other: Cell) -> None:
         """Add another cell to this one."""
-        for item in fields(self):
-            mine, theirs = getattr(self, item.name), getattr(other, item.name)
-            if isinstance(mine, dict):
+        for name in self.__slots__:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if not theirs:
+                continue
+            if mine == {}:
+                mine.update(theirs)
+            elif isinstance(mine, dict):
                 for key, number in theirs.items():
                     mine[key] = mine.get(key, 0) + number
             else:
-                setattr(self, item.name, mine + theirs)
+                setattr(self, name, mine + theirs)
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields that are not zero."""
@@ -113,14 +125,17 @@ class Cell:
         """Return the cell that `to_json` wrote; raises ValueError or TypeError otherwise."""
         cell = cls()
         for name, entry in value.items():
-            zero = getattr(cell, name) if name in cls.__slots__ else None
-            if isinstance(zero, dict) and isinstance(entry, dict):
-                zero.update({str(key): _count(number) for key, number in entry.items()})
-            elif isinstance(zero, int):
+            if name in _NUMBERS:
                 setattr(cell, name, _count(entry))
+            elif name in _BY_WORD and isinstance(entry, dict):
+                setattr(cell, name, {str(key): _count(n) for key, n in entry.items()})
             else:
                 raise TypeError(f"{name!r}: {entry!r} is not an entry of a cell")
         return cell
+
+
+_BY_WORD = frozenset(item.name for item in fields(Cell) if item.default_factory is dict)
+_NUMBERS = frozenset(item.name for item in fields(Cell)) - _BY_WORD
 
 
 @dataclass(slots=True)

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from sealedbeam.faults.answers import QUERIES, ask, choose_queries, count_changed
-from sealedbeam.faults.comparison import Difference, Named, compare_indexes, name_losses
+from sealedbeam.faults.comparison import DUPLICATES, Difference, compare_indexes
+from sealedbeam.faults.losses import Named, name_losses
 from sealedbeam.pipeline.errors import IntegrityError
 from sealedbeam.pipeline.integrity.lineage import Origin
 from sealedbeam.pipeline.jobs.quarantine import Quarantined
@@ -126,6 +127,7 @@ def test_terms_and_postings_are_counted_as_a_slow_reader_does(reference: Path, o
         cut = len(row["positions"]) - row["tfs"][-1]
         rows[many] = row | {
             "df": row["df"] - 1,
+            "cf": cut,
             "doc_ids": row["doc_ids"][:-1],
             "tfs": row["tfs"][:-1],
             "positions": [row["positions"][0] + 7, *row["positions"][1:cut]],
@@ -155,14 +157,137 @@ def test_swapped_positions_are_seen(reference: Path, other: Path) -> None:
     assert figures(compare_indexes(reference, other, NOTHING)) == (0, 0, 1)
 
 
-def test_postings_of_a_named_shard_are_named(reference: Path, other: Path) -> None:
-    """Terms that a shard lacks are silent, but for a shard of which something is in quarantine."""
+def test_terms_of_a_named_row_group_are_named(reference: Path, other: Path) -> None:
+    """Whole terms that a shard lacks are silent, but where a row group of it is in quarantine."""
     shard = rewrite(other, "shards", lambda rows: rows[10:])
     silent = compare_indexes(reference, other, NOTHING)
     assert silent.terms_missing == 10
     assert silent.silent == silent.postings_missing >= 10
     named = compare_indexes(reference, other, Named(shards=frozenset((shard,))))
     assert named.silent == 0
+
+
+def test_row_group_does_not_explain_a_posting_of_a_term_that_is_there(
+    reference: Path, other: Path
+) -> None:
+    """A term that lost one of its documents is silent, whatever row groups are in quarantine."""
+    shard = rewrite(other, "shards", cut_one_posting)
+    difference = compare_indexes(reference, other, Named(shards=frozenset((shard,))))
+    assert (difference.postings_missing, difference.silent) == (1, 1)
+
+
+def cut_one_posting(rows: Rows) -> Rows:
+    """Take the last document from a term of several."""
+    number = next(i for i, row in enumerate(rows) if row["df"] > 1)
+    row = rows[number]
+    places = row["positions"][: -row["tfs"][-1]]
+    rows[number] = row | {
+        "df": row["df"] - 1,
+        "cf": len(places),
+        "doc_ids": row["doc_ids"][:-1],
+        "tfs": row["tfs"][:-1],
+        "positions": places,
+    }
+    return rows
+
+
+@pytest.mark.parametrize(("part", "silent"), [(0, 0), (1, 1)])
+def test_run_names_postings_of_its_own_part_and_shard(
+    reference: Path, other: Path, part: int, silent: int
+) -> None:
+    """A lost run explains what its part lacks in its shard, and no other part's postings."""
+
+    def change(rows: Rows) -> Rows:
+        number = next(i for i, row in enumerate(rows) if row["df"] == 1 and row["doc_ids"][0] >> 32)
+        return [*rows[:number], *rows[number + 1 :]]
+
+    shard = rewrite(other, "shards", change)
+    named = Named(runs=frozenset(((1 - part, shard),)))
+    assert compare_indexes(reference, other, named).silent == silent
+    elsewhere = Named(runs=frozenset(((1, 1 - shard),)))
+    assert compare_indexes(reference, other, elsewhere).silent == 1
+
+
+@pytest.mark.parametrize("number", ["df", "cf"])
+def test_numbers_of_a_term_that_are_not_its_postings_are_silent(
+    reference: Path, other: Path, number: str
+) -> None:
+    """A frequency that is stored wrongly is seen, though all postings are as they were."""
+    rewrite(other, "shards", lambda rows: [rows[0] | {number: rows[0][number] + 1}, *rows[1:]])
+    difference = compare_indexes(reference, other, NOTHING)
+    assert figures(difference) == (0, 0, 0)
+    assert (difference.terms_misstated, difference.silent) == (1, 1)
+
+
+def test_what_is_there_twice_is_extra(reference: Path, other: Path) -> None:
+    """A document, a term and a posting that stand twice in an index are too many, and silent."""
+
+    def twice(rows: Rows) -> Rows:
+        row = rows[0]
+        numbers = {"df": row["df"] + 1, "cf": row["cf"] + row["tfs"][-1]}
+        lists = {"doc_ids": [*row["doc_ids"], row["doc_ids"][-1]]} | {
+            "tfs": [*row["tfs"], row["tfs"][-1]],
+            "positions": row["positions"] + row["positions"][-row["tfs"][-1] :],
+        }
+        return [row | numbers | lists, *rows[1:], rows[-1]]
+
+    rewrite(other, "documents", lambda rows: [*rows, rows[-1]])
+    rewrite(other, "shards", twice)
+    difference = compare_indexes(reference, other, NOTHING)
+    assert difference.documents_extra == 1
+    assert difference.postings_extra >= 2
+    assert difference.silent == difference.postings_extra + 1
+
+
+@pytest.mark.parametrize("folder", ["documents", "shards", None])
+def test_bytes_that_differ_in_nothing_that_is_compared_are_silent(
+    reference: Path, other: Path, folder: str | None
+) -> None:
+    """The same rows in another file are no loss that anything names."""
+    if folder is None:
+        table = pq.read_table(other / DUPLICATES)
+        pq.write_table(table.replace_schema_metadata({"a": "b"}), other / DUPLICATES)
+    else:
+        rewrite(other, folder, lambda rows: rows)
+    assert compare_indexes(reference, other, NOTHING) == Difference(byte_identical=False, silent=1)
+
+
+def write_duplicates(root: Path, pairs: list[tuple[int, int]]) -> None:
+    columns = {"doc_id": [one for one, _ in pairs], "duplicate_of": [other for _, other in pairs]}
+    table = pa.table({name: pa.array(each, pa.int64()) for name, each in columns.items()})
+    pq.write_table(table, root / DUPLICATES)
+
+
+def test_duplicates_are_compared_and_explained_by_what_is_lost(
+    reference: Path, other: Path, tmp_path: Path
+) -> None:
+    """Of 5, 6 and 9, which repeat 4, 4 and 8, one is gone, one of another original, one is new."""
+    before = shutil.copytree(reference, tmp_path / "before")
+    write_duplicates(before, [(5, 4), (6, 4), (9, 8)])
+    write_duplicates(other, [(6, 5), (7, 1), (9, 8)])
+    silent = compare_indexes(before, other, NOTHING)
+    assert silent == Difference(
+        byte_identical=False,
+        duplicates_missing=1,
+        duplicates_extra=1,
+        duplicates_altered=1,
+        silent=3,
+    )
+    lost_original = Named(documents=np.array([4]))
+    assert compare_indexes(before, other, lost_original).silent == 1
+    assert compare_indexes(before, other, Named(digests=frozenset((0,)))).silent == 1
+    assert compare_indexes(before, other, Named(digests=frozenset((1,)))).silent == 3
+    assert compare_indexes(before, other, Named(documents=np.array([8]))).silent == 3
+
+
+def test_file_that_was_damaged_later_is_an_integrity_error(reference: Path, other: Path) -> None:
+    """A file's name is that of its bytes: one name with other bytes is no result of a job."""
+    path = next((other / "documents").glob("*.parquet"))
+    data = bytearray(path.read_bytes())
+    data[100] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(IntegrityError, match="damaged after it had been written"):
+        compare_indexes(reference, other, NOTHING)
 
 
 def test_missing_files_are_differences(reference: Path, other: Path) -> None:
@@ -186,18 +311,24 @@ def quarantined(identity: bytes, source_file: str = "") -> Quarantined:
 
 
 def test_quarantine_names_documents_runs_and_row_groups() -> None:
-    """A page is named by its number, a run and a row group by their shard, a range by nothing."""
+    """Pages by number, runs by part and shard, row groups by shard; what is unreadable names none.
+
+    A range of an archive has no identity, and without seals an identity may have been hit.
+    """
     rows = [
         quarantined(Origin(2, 5, 0, 10, 20).encode(), "a.warc"),
         quarantined(b"part-00001/postings/0000/00003"),
+        quarantined(b"part-00007/digests/0000/00000"),
         quarantined(b"shard-00004/00000"),
         quarantined(b"", "a.warc"),
+        quarantined(b"short", "a.warc"),
         quarantined(b"\xff\x00"),
     ]
     named = name_losses(rows)
     assert named.documents.tolist() == [(2 << 32) + 5]
-    assert (named.shards, named.digests) == (frozenset((3, 4)), False)
-    assert name_losses([quarantined(b"part-00001/digests/0000/00003")]).digests
+    assert named.runs == {(1, 3)}
+    assert named.shards == {4}
+    assert named.digests == {7}
 
 
 def test_queries_follow_from_the_index_and_have_answers(reference: Path, other: Path) -> None:

@@ -6,9 +6,10 @@ import itertools
 from typing import TYPE_CHECKING
 
 import pytest
-from sealedbeam.faults.channel import FaultyChannel, FaultyTransit
+from sealedbeam.faults.channel import FaultyChannel
 from sealedbeam.faults.checkers import check_conservation, count_outcomes
 from sealedbeam.faults.journal import NO_FAULT, FaultOutcome, decode_journal
+from sealedbeam.faults.transit import FaultyTransit
 from sealedbeam.pipeline.errors import IntegrityError
 from sealedbeam.pipeline.integrity.block import write_block
 from sealedbeam.pipeline.integrity.ladder import Carried, carry

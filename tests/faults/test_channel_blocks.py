@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
-from sealedbeam.faults.channel import FaultyTransit
 from sealedbeam.faults.checkers import check_conservation, count_faults
 from sealedbeam.faults.journal import FaultOutcome, decode_journal
 from sealedbeam.faults.kinds import BLOCK_KINDS, BlockKind, HeadKind
 from sealedbeam.faults.outline import read_outline
+from sealedbeam.faults.transit import FaultyTransit
 from sealedbeam.pipeline.integrity.block import write_block
 from sealedbeam.pipeline.integrity.layout import HEADER_BYTES
 from sealedbeam.pipeline.integrity.protection import CORRECT, PROTECTIONS
@@ -107,6 +108,21 @@ def test_head_is_struck_where_the_journal_says(kind: HeadKind) -> None:
             assert struck in outline.seal_bytes(number)
         else:
             assert (fault.record, fault.identity) == ("block", b"block".hex())
+
+
+@pytest.mark.parametrize("kind", BLOCK_KINDS)
+def test_each_kind_is_injected_as_often_as_stated(kind: str) -> None:
+    """Over seeds the journals have the stated share of all deliveries, within 3 sigma.
+
+    Each block is delivered once, as it is not derived again; a task's first block has none before
+    it that could be stale.
+    """
+    share, found, deliveries = 0.25, 0, 0
+    for seed in range(6):
+        found += len(run(kind, "correct", "drop", seed=seed).faults())
+        deliveries += len(RECORDS) // 5 - (kind == BlockKind.STALE_BLOCK)
+    sigma = math.sqrt(deliveries * share * (1 - share))
+    assert abs(found - share * deliveries) <= 3 * sigma
 
 
 SEALED = {

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from sealedbeam.faults.channel import FaultyTransit
 from sealedbeam.faults.checkers import check_conservation, count_faults
 from sealedbeam.faults.journal import NO_FAULT, FaultOutcome, decode_journal
 from sealedbeam.faults.kinds import ALL_KINDS, BLOCK_KINDS, MISCOMPUTED
+from sealedbeam.faults.transit import FaultyTransit
 from sealedbeam.faults.widths import Width
 from sealedbeam.pipeline.errors import IntegrityError
 from sealedbeam.pipeline.integrity.block import Block, write_block

@@ -7,7 +7,6 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
-from sealedbeam.faults.channel import FaultyTransit
 from sealedbeam.faults.journal import BITS_STORED_MAX, Fault, FaultOutcome, decode_journal
 from sealedbeam.faults.kinds import MISCOMPUTED, MachineKind
 from sealedbeam.faults.rates import (
@@ -16,6 +15,7 @@ from sealedbeam.faults.rates import (
     per_bit_second_from_fit_per_gbit,
 )
 from sealedbeam.faults.scenario import Hop
+from sealedbeam.faults.transit import FaultyTransit
 from sealedbeam.faults.widths import Width
 from sealedbeam.pipeline.integrity.block import write_block
 from sealedbeam.pipeline.integrity.layout import FRAME_OVERHEAD_BYTES
@@ -137,6 +137,22 @@ def test_reported_strikes_lose_the_record_with_notice(protection: str) -> None:
     assert {f.outcome for f in single} <= {FaultOutcome.RETRIED, FaultOutcome.DROPPED}
 
 
+@pytest.mark.parametrize("hardware", ["parity", "secded", "chipkill"])
+def test_reported_record_arrives_as_zeros_whatever_else_strikes_it(hardware: str) -> None:
+    """One upset that is reported takes the record, however many others strike the same one."""
+    memory = physical(3000) | {"widths": "dram_hbm2"}
+    plan = make_plan(clusters=protected_by(hardware), memory=memory)
+    _, arrived, faults = deliver_all(plan)
+    reported = {fault.identity for fault in faults if fault.hardware == "reported"}
+    assert max(Counter(f.identity for f in faults if f.identity in reported).values()) > 2
+    block = write_block(b"block", RECORDS, CORRECT)
+    frames = {
+        identity.hex(): arrived[slice(*block.frame_extent(number))]
+        for number, (identity, _) in enumerate(RECORDS)
+    }
+    assert reported == {name for name, frame in frames.items() if not any(frame)}
+
+
 def test_missed_strikes_are_seen_by_software() -> None:
     """Two flips in one byte pass parity: they are in the bytes, and the seal finds them."""
     double = [fault for fault in hit_under("parity") if fault.hardware == "missed"]
@@ -171,6 +187,38 @@ def test_machine_that_is_down_loses_its_records_once() -> None:
         after = campaign.transit.place(accepted.identity, "pages", 2)
         assert before.time_seconds <= after.time_seconds
         assert before[:2] != after[:2]
+
+
+def outage_of(cluster: str, **more: Any) -> dict[str, Any]:
+    always = {"start_seconds": 0, "seconds": 600}
+    return {"scope": "overheating", "cluster": cluster, **always, **more}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nothing_is_lost_while_two_machines_are_up(seed: int) -> None:
+    """With three of five machines down retries arrive, where ledger and journal say they are."""
+    down = [outage_of("oregon", machines=2), outage_of("dublin", machines=1)]
+    campaign = Campaign(make_plan(flips("single_bit", 100), outages=down, seed=seed), "detect")
+    carried = [each for block in campaign.cross("pages", RECORDS) for each in block.accepted]
+    lost = [fault for fault in campaign.faults() if fault.kind == MachineKind.MACHINE_DOWN]
+    assert {fault.attempt for fault in lost} == {1}
+    assert {fault.identity for fault in lost} <= {each.identity.hex() for each in carried}
+    up = {("dublin", "machine-00001"), ("oregon", "machine-00002")}
+    for fault in (fault for fault in campaign.faults() if fault.attempt > 1):
+        place = campaign.transit.place(bytes.fromhex(fault.identity), "pages", fault.attempt)
+        assert place == (fault.cluster, fault.machine, fault.time_seconds)
+        assert place[:2] in up
+
+
+def test_everything_is_lost_while_no_machine_is_up() -> None:
+    """With all machines down each delivery is lost, and each record set aside after three."""
+    plan = make_plan(outages=[outage_of("oregon"), outage_of("dublin")])
+    campaign = Campaign(plan, "correct")
+    casualties = [one for block in campaign.cross("pages", RECORDS) for one in block.casualties]
+    assert [identity for identity, _ in RECORDS] == [each.identity for each in casualties]
+    lost = Counter((fault.kind, fault.attempt, fault.outcome) for fault in campaign.faults())
+    down, dropped = MachineKind.MACHINE_DOWN, FaultOutcome.DROPPED
+    assert lost == {(down, attempt, dropped): len(RECORDS) for attempt in (1, 2, 3)}
 
 
 def test_lossy_network_takes_every_other_record() -> None:

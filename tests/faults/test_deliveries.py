@@ -75,7 +75,7 @@ def test_head_bits_are_spread_over_all_they_may_hit() -> None:
     hit: dict[HeadKind, set[int]] = {kind: set() for kind in HeadKind}
     for kind in HeadKind:
         for word in range(0, 1 << 64, step):
-            found = head_bit(BlockStrike(kind, word), outline)
+            found = head_bit(BlockStrike(kind, word, b"block"), outline)
             assert found is not None
             hit[kind].add(found[0] >> 3)
     assert hit[HeadKind.HEADER_BIT] == set(range(88))
@@ -85,7 +85,7 @@ def test_head_bits_are_spread_over_all_they_may_hit() -> None:
 
 def test_block_without_records_or_seals_has_no_seal_to_hit() -> None:
     """A hit on a seal that is not there does not happen."""
-    strike = BlockStrike(HeadKind.SEAL_BIT, 1 << 63)
+    strike = BlockStrike(HeadKind.SEAL_BIT, 1 << 63, b"block")
     assert head_bit(strike, sealed_outline(0)) is None
     unsealed = read_outline(write_block(b"block", make_records(3), NONE).data)
     assert unsealed is not None
@@ -95,7 +95,7 @@ def test_block_without_records_or_seals_has_no_seal_to_hit() -> None:
 @pytest.mark.parametrize("word", [0, 1 << 63, (1 << 64) - 1])
 def test_truncation_always_cuts(word: int) -> None:
     """A truncated block may lose all of its bytes and loses one at least."""
-    strike = BlockStrike(BlockKind.TRUNCATED_BLOCK, word)
+    strike = BlockStrike(BlockKind.TRUNCATED_BLOCK, word, b"block")
     data = bytes(range(10))
     arrived = replace_delivery(strike, data, None)
     assert arrived == data[: word * 10 >> 64]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from sealedbeam.faults.mistakes import describe
+from sealedbeam.faults.mistakes import Words, describe
 
 ALLOWED = {"": "the keys name, parts", "parts": "a list", "parts.size": "a whole number"}
+WORDS = Words(ALLOWED, "the file")
 
 
 @pytest.mark.parametrize(
@@ -24,9 +25,9 @@ def test_mistake_names_place_value_and_range(
     location: tuple[int | str, ...], kind: str, sentence: str
 ) -> None:
     """A place without words of its own has those of what it lies in; near keys are proposed."""
-    assert describe(location, kind, 7, allowed=ALLOWED, whole="the file").startswith(sentence)
+    assert describe(location, kind, 7, WORDS).startswith(sentence)
 
 
 def test_long_value_is_cut() -> None:
     """A sentence does not grow with the value."""
-    assert len(describe((), "type", "x" * 999, allowed=ALLOWED, whole="the file")) < 120
+    assert len(describe((), "type", "x" * 999, WORDS)) < 120

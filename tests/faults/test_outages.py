@@ -7,8 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sealedbeam.faults import outages
+from sealedbeam.faults.machines import ClusterShape, FailureRates, make_schedule
 from sealedbeam.faults.outages import Outage, OutageTable, Scope
 from sealedbeam.pipeline.errors import UsageError
+
+from tests.support.campaigns import make_plan
 
 SIZES = {"a": 5, "b": 7}
 
@@ -52,9 +55,28 @@ def test_lookup_is_that_of_the_oracle(found: list[Outage]) -> None:
         ]
 
 
+@given(some_outages(), st.integers(0, 85))
+def test_what_is_up_is_what_nothing_holds(found: list[Outage], time: int) -> None:
+    """The machines that are up are listed through all clusters; what holds one is the latest."""
+    table = OutageTable(found, SIZES)
+    machines = [(cluster, machine) for cluster, size in SIZES.items() for machine in range(size)]
+    expected = [n for n, place in enumerate(machines) if not is_covered(found, *place, time)]
+    assert expected == table.find_up(time).tolist()
+    for cluster, machine in machines:
+        holding = [each for each in found if is_covered([each], cluster, machine, time)]
+        latest = max((each.start_seconds for each in holding), default=None)
+        outage = table.find(cluster, machine, time)
+        assert latest == (outage and outage.start_seconds)
+        assert outage is None or outage in holding
+
+
 def test_too_many_outages_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What would not fit in memory is a mistake of the scenario's, and the remedy is named."""
+    """More than fits in memory, stated or by chance, is refused as it is planned, with a remedy."""
     monkeypatch.setattr(outages, "INTERVALS_MAX", 6)
-    fire = Outage(Scope.OVERHEATING, "b", 0, 7, 0, 10, "x")
+    fire = {"scope": "overheating", "cluster": "b", "start_seconds": 0, "seconds": 10}
+    clusters = [{"name": name, "machines": machines} for name, machines in SIZES.items()]
+    make_plan(outages=[fire | {"machines": 6}], clusters=clusters)
     with pytest.raises(UsageError, match=r"7 failures of machines .* lower the acceleration"):
-        OutageTable([fire], SIZES)
+        make_plan(outages=[fire], clusters=clusters)
+    with pytest.raises(UsageError, match=r"\d+ failures of machines .* lower the acceleration"):
+        make_schedule(0, [ClusterShape("b", 7)], FailureRates(), 20 * 365 * 86_400)

@@ -36,6 +36,7 @@ def full(seed: int = 0, **changes: Any) -> Plan:
         "machines": {"acceleration": 1e4},
         "outages": [OUTAGE],
         "mercurial_cores": {"share": 0.1, "share_of_results": 0.2},
+        "counters": {"acceleration": 10, "bin_seconds": 20},
     }
     faults = flips("single_bit", 3, clusters={"madrid": 2}), {"kind": "seal_bit", "per_block": 0.1}
     return campaigns.make_plan(*faults, seed=seed, **(values | changes))

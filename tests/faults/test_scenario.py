@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,11 @@ from sealedbeam.pipeline.errors import IntegrityError, UsageError
 from sealedbeam.pipeline.jobs.totals import HOPS
 
 from tests.support.campaigns import CLUSTERS, flips, make_plan, make_scenario
+from tests.support.jobs import SAMPLE, environment
 
+TOWN = {"name": "madrid", "latitude": 40.42, "longitude": -3.7, "machines": 40}
+OUTAGE = {"scope": "rack", "cluster": "dublin", "start_seconds": 5, "seconds": 60}
+BURST = {"mode": "gle", "start_seconds": 60, "above": {"latitude": 60, "longitude": 10}}
 SHIPPED = sorted((Path(__file__).parents[2] / "configs" / "scenarios").glob("*.yaml"))
 
 
@@ -53,9 +59,62 @@ def test_shipped_scenario_is_valid(path: Path) -> None:
         ({"clusters": [{"name": "a", "machines": 1}]}, "clusters have 1 machine in all"),
         ({"clusters": [*CLUSTERS, CLUSTERS[0]]}, "clusters[2].name is 'dublin'; allowed: a name"),
         ({"clusters": [{"name": 'a"b', "machines": 2}]}, "clusters[0].name is 'a\"b'; allowed"),
+        (
+            {"clusters": [TOWN | {"latitude": 100}]},
+            "clusters[0].latitude is 100; allowed: a number",
+        ),
+        ({"clusters": [TOWN | {"longitude": -200}]}, "clusters[0].longitude is -200; allowed: a n"),
+        (
+            {"outages": [OUTAGE | {"start_seconds": 600}]},
+            "outages[0].start_seconds is 600, outside the run; allowed: 0 to 599,",
+        ),
+        ({"outages": [OUTAGE | {"start_seconds": -1}]}, "outages[0].start_seconds is -1; allowed"),
+        ({"outages": [OUTAGE | {"seconds": 0}]}, "outages[0].seconds is 0; allowed: "),
+        ({"outages": [OUTAGE | {"scope": "moon"}]}, "outages[0].scope is 'moon'; allowed: machine"),
+        (
+            {"outages": [OUTAGE | {"cluster": "mars"}]},
+            "outages[0].cluster is 'mars'; allowed: dublin, oregon",
+        ),
+        (
+            {"outages": [OUTAGE | {"first_machine": 1, "machines": 2}]},
+            "outages[0] goes past the last machine of dublin; allowed: machines 0 to 1",
+        ),
+        (
+            {"clusters": [TOWN], "memory": {}, "bursts": [BURST | {"start_seconds": 600}]},
+            "bursts[0].start_seconds is 600, outside the run; allowed: 0 to 599,",
+        ),
+        (
+            {"memory": {}, "bursts": [BURST | {"above": {"latitude": 100, "longitude": 0}}]},
+            "bursts[0].above.latitude is 100; allowed: a number",
+        ),
+        ({"memory": {}, "bursts": [BURST]}, "bursts need to know where dublin, oregon is; allowed"),
+        ({"clusters": [TOWN], "bursts": [BURST]}, "memory is missing; bursts and sick_machines"),
+        ({"memory": {"acceleration": 0}}, "memory.acceleration is 0; allowed: a number above 0"),
+        ({"machines": {"per_rack_year": -1}}, "machines.per_rack_year is -1; allowed: a number"),
+        ({"machines": {"raised": 1}}, "machines.raised is 1; allowed: "),
+        ({"sick_machines": 1.5}, "sick_machines is 1.5; allowed: "),
+        (
+            {"mercurial_cores": {"share": -1, "share_of_results": 0}},
+            "mercurial_cores.share is -1; allowed: a share of the machines, from 0 to 1",
+        ),
+        (
+            {"faults": [{"kind": "lost_block", "per_block": 1.1}]},
+            "faults[0].per_block is 1.1; allowed: ",
+        ),
+        (
+            {"faults": [flips("single_bit", 1, per_block=0.1)]},
+            "faults[0].per_block does not go with single_bit; allowed: per_mebibyte",
+        ),
         ({"duration_seconds": 0}, "duration_seconds is 0; allowed: a whole number from 1 to"),
         ({"duration_seconds": 1.5}, "duration_seconds is 1.5"),
         ({"acceleration_note": " "}, "acceleration_note is ' '; allowed: a text that says"),
+        ({"counters": {"acceleration": 0}}, "counters.acceleration is 0; allowed: a number above"),
+        ({"counters": {"bin_seconds": 0}}, "counters.bin_seconds is 0; allowed: an equal part of"),
+        ({"counters": {"bin_seconds": 7}}, "counters.bin_seconds is 7; allowed: an equal part of"),
+        (
+            {"counters": {"bin_second": 7}},
+            "counters.bin_second is not known; did you mean bin_seconds?",
+        ),
         ({"seed": 3}, "seed is not known; allowed: the keys name,"),
         ({"cluster": []}, "cluster is not known; did you mean clusters?"),
         (
@@ -96,6 +155,29 @@ def test_configuration_is_no_scenario(tmp_path: Path) -> None:
         UsageError, match=r"job\.yaml is no scenario.*give a configuration with --c"
     ):
         load_scenario(path)
+
+
+def test_command_refuses_a_bad_scenario_before_anything_is_written(tmp_path: Path) -> None:
+    """The command ends with 2 and one line: the file, each path in it, and what is allowed."""
+    scenario, output = tmp_path / "bad.yaml", tmp_path / "index"
+    scenario.write_text(
+        "{name: a, description: b, acceleration_note: c, duration_seconds: 60, faults: "
+        "[{kind: gamma, per_mebibyte: 1}, {kind: burst, per_mebibyte: -1}], "
+        "clusters: [{name: a, machines: 0, latitude: 100, longitude: 0}]}"
+    )
+    command = [sys.executable, "-m", "sealedbeam.pipeline.cli", "index", str(SAMPLE)]
+    command += ["--output", str(output), "--scenario", str(scenario)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment())
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    for told in (
+        f"{scenario}: clusters[0].latitude is 100; allowed: a number of degrees from -90 to 90",
+        "clusters[0].machines is 0; allowed: a whole number from 1 to",
+        "faults[0].kind is 'gamma'; allowed: of memory: ",
+        "faults[1].per_mebibyte is -1; allowed: a number from 0 to 100,000",
+    ):
+        assert told in line
+    assert not output.exists()
 
 
 def test_every_mistake_is_told_at_once() -> None:

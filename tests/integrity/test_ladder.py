@@ -77,6 +77,16 @@ def test_only_missing_records_are_derived_again() -> None:
     assert account.cells["cluster-61", 2].again_records == 1
 
 
+def test_damaged_deliveries_are_counted_where_they_were() -> None:
+    """A wound counts on the machine of its own attempt, and so does what was mended there."""
+    damage = {1: flips_near(b"alpha", 3, 4), 2: flips_near(b"alpha", 3)}
+    _, account = carry_block(block_of(), DamagingTransit(damage), Deriver(RECORDS))
+    found = {key: cell.damaged_machines for key, cell in account.cells.items()}
+    assert found["cluster-61", 1] == {f"{HOP}-m": 1}
+    assert found["cluster-61", 2] == {f"{HOP}-m": 1}
+    assert sum(map(len, found.values())) == 2
+
+
 def test_records_unite_over_the_attempts() -> None:
     """What each delivery brings through is kept; only the rest is derived the next time."""
     damage = {
@@ -311,7 +321,10 @@ def test_any_damage_at_any_attempt_keeps_the_books(draw: st.DataObject) -> None:
     assert set(ORDER) == set(records) | lost
     assert len(ORDER) == len(carried.accepted) + len(carried.casualties)
     assert [key for key in ORDER if key in records] == [key for key, _ in carried_records(carried)]
-    check_books(account)
+    total = check_books(account)
+    damaged = sum(casualty.attempts for casualty in carried.casualties)
+    damaged += sum(a.attempt - 1 + (a.found.method is not None) for a in carried.accepted)
+    assert total.damaged_machines.get(f"{HOP}-m", 0) == damaged + len(carried.mended_heads)
 
 
 def test_reopened_bytes_of_a_casualty_prove_nothing() -> None:

@@ -21,7 +21,7 @@ from sealedbeam.pipeline.integrity.ledger import (
 
 COUNT = st.integers(0, 10**15)
 BY_KEY = st.dictionaries(st.sampled_from(["bad_seal", "truncated", "syndrome"]), COUNT, max_size=3)
-CELLS = st.builds(Cell, *[COUNT] * 8, BY_KEY, BY_KEY, BY_KEY)
+CELLS = st.builds(Cell, *[COUNT] * 8, *[BY_KEY] * 4)
 TALLIES = st.builds(Tally, COUNT, st.integers(0, 2**128 - 1))
 KEYS = st.tuples(st.sampled_from(["local", "oslo", "lima"]), st.integers(0, 3))
 ACCOUNTS = st.builds(HopAccount, TALLIES, TALLIES, st.dictionaries(KEYS, CELLS, max_size=4))
@@ -163,3 +163,11 @@ def test_other_json_is_refused(change: dict[str, Any]) -> None:
     HopAccount.from_json(value)
     with pytest.raises((ValueError, KeyError, TypeError)):
         HopAccount.from_json(value | change)
+
+
+def test_machines_without_a_name_are_not_counted() -> None:
+    """A delivery that was damaged on a machine counts under its name, where it has one."""
+    cell = Cell()
+    for machine in ("machine-00001", "", "machine-00001", "machine-00002"):
+        cell.note_damage(machine)
+    assert {"machine-00001": 2, "machine-00002": 1} == cell.damaged_machines
