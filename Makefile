@@ -15,7 +15,7 @@ CHECKED   := $(PACKAGES) tests seeds
 DEMO      := demo/index
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format types pytest fuzz bench clean
+.PHONY: help install demo test lint format types pytest servers fuzz bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -57,7 +57,10 @@ types: $(INSTALLED) ## strict types, tests included
 	MYPYPATH=.links:. $(BIN)/mypy $(LINKS) tests seeds
 
 pytest: $(INSTALLED) ## the tests alone, on two cores
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --ignore=tests/servers
+
+servers: $(INSTALLED) ## tests with real servers: prometheus and others, of Debian
+	$(BIN)/pytest tests/servers
 
 fuzz: $(FUZZER) ## fuzz what reads bytes: make fuzz SECONDS=60 TARGET=block
 	$(BIN)/python -m tests.fuzz.campaign $(SECONDS) $(TARGET)

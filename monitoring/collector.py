@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, TypeVar
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sealedbeam.pipeline.integrity.block import LossReason
-from sealedbeam.pipeline.integrity.channel import DEFAULT_CLUSTER
 from sealedbeam.pipeline.integrity.correction import Method
 from sealedbeam.pipeline.integrity.ladder import NOT_REPRODUCIBLE
 from sealedbeam.pipeline.integrity.ledger import Cell, Outcome
 
 from . import metrics
 from .metrics import Metric, MetricType
+from .timeline import list_sites
 from .view import PART_STATES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from .view import Campaign, View
 
@@ -33,10 +33,10 @@ Place = tuple[str, str]
 Labelled = dict[tuple[str, str, str], int]
 
 
-def to_family(metric: Metric, samples: Mapping[Labels, int]) -> Family:
+def to_family(metric: Metric, samples: Mapping[Labels, float]) -> Family:
     """Return a metric with its samples by label values, in the order of the labels."""
     make = CounterMetricFamily if metric.type is MetricType.COUNTER else GaugeMetricFamily
-    family = make(metric.name, metric.help, labels=metric.labels)
+    family = make(metric.name, metric.help, labels=metric.labels, unit=metric.unit)
     for labels, number in sorted(samples.items()):
         family.add_metric(labels, number)
     return family
@@ -57,11 +57,35 @@ class LedgerCollector(Collector):
         yield to_family(metrics.CORRECTED_BITS, _count_words(cells, "corrected_bits", Method))
         yield to_family(metrics.RETRY_ATTEMPTS, _count_words(cells, "retry_attempts", _REASONS))
         yield to_family(metrics.DROPPED_RECORDS, _count_words(cells, "dropped_reasons", _REASONS))
+        yield from self._collect_machines(sorted({cluster for cluster, _ in cells}))
+        audit = {(name,): self._view.audit.get(name, 0) for name in metrics.AUDIT_OUTCOMES}
+        yield to_family(metrics.AUDITED_RECORDS, audit)
         parts = {(state,): self._view.parts.get(state, 0) for state in PART_STATES}
         yield to_family(metrics.PARTS, parts)
         imbalance = self._view.reconciliation.imbalance_records
         yield to_family(metrics.LEDGER_IMBALANCE, {(): imbalance})
         yield to_family(metrics.RUN_INFO, {self._describe_run(): 1})
+        if self._view.success_seconds is not None:
+            yield to_family(metrics.LAST_SUCCESS, {(): self._view.success_seconds})
+
+    def _collect_machines(self, clusters: Sequence[str]) -> Iterator[Family]:
+        """Yield what the machines of a simulated fleet had, by cluster."""
+        view = self._view
+        errors = dict.fromkeys(
+            product(clusters, (metrics.ECC_CORRECTED, metrics.ECC_UNCORRECTED)), 0
+        )
+        for each in (view.counters, view.journal_errors):
+            for cluster, number in each.corrected_by_cluster.items():
+                errors[cluster, metrics.ECC_CORRECTED] += number
+            for cluster, number in each.uncorrected_by_cluster.items():
+                errors[cluster, metrics.ECC_UNCORRECTED] += number
+        yield to_family(metrics.ECC_ERRORS, errors)
+        affected = {(cluster,): view.affected.get(cluster, 0) for cluster in clusters}
+        yield to_family(metrics.AFFECTED_MACHINES, affected)
+        failures = dict.fromkeys(product(clusters, metrics.FAILURE_SCOPES), 0)
+        for failure in view.campaign.failures if view.campaign else ():
+            failures[failure.cluster, failure.scope] += failure.machines
+        yield to_family(metrics.MACHINE_FAILURES, failures)
 
     def _describe_run(self) -> tuple[str, ...]:
         view, campaign = self._view, self._view.campaign
@@ -90,13 +114,8 @@ class TruthCollector(Collector):
 
 def sum_by_cluster(view: View) -> dict[Place, Cell]:
     """Return the ledger by (cluster, hop) over all time, with every pair that there is."""
-    clusters = {cluster for account in view.hops.values() for cluster, _ in account.cells}
-    clusters |= set(view.campaign.clusters) if view.campaign else set()
-    cells = {key: Cell() for key in product(sorted(clusters or {DEFAULT_CLUSTER}), view.hops)}
-    for hop, account in view.hops.items():
-        for (cluster, _), cell in account.cells.items():
-            cells[cluster, hop].merge(cell)
-    return cells
+    clusters = [site.name for site in list_sites(view)]
+    return {key: view.sums.get(key, Cell()) for key in product(sorted(clusters), view.hops)}
 
 
 def _count_records(cells: Mapping[Place, Cell]) -> Labelled:

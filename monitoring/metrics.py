@@ -2,8 +2,8 @@
 
 Rules:
 1. Labels are bounded: clusters, hops, and words of this program; never a machine, a URL or a file.
-2. Metrics are a view of the ledger: no number here is counted anywhere but in the ledger, or in the
-   journals of a campaign.
+2. Metrics are a view of the ledger: no number here is counted anywhere but in the ledger, in the
+   journals and counters of a campaign, or in its plan.
 3. What a campaign knows is TRUTH, in a registry and a file of its own, so that alerts cannot peek.
 """
 
@@ -22,12 +22,13 @@ class MetricType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One entry of the catalogue."""
+    """One entry of the catalogue; `unit` is empty for what is counted in things."""
 
     name: str
     type: MetricType
     help: str
     labels: tuple[str, ...] = ()
+    unit: str = ""
 
 
 RECORDS = Metric(
@@ -41,6 +42,7 @@ RECORD_BYTES = Metric(
     MetricType.COUNTER,
     "Bytes of the records that were accepted at a hop, as they were sealed.",
     ("cluster", "hop"),
+    "bytes",
 )
 CORRECTED_BITS = Metric(
     "sealedbeam_corrected_bits_total",
@@ -60,6 +62,30 @@ DROPPED_RECORDS = Metric(
     "Records that no delivery brought over a hop, by what was wrong with the last one.",
     ("cluster", "hop", "reason"),
 )
+ECC_ERRORS = Metric(
+    "sealedbeam_ecc_errors_total",
+    MetricType.COUNTER,
+    "Errors of memory that the simulated machines' own hardware counted.",
+    ("cluster", "outcome"),
+)
+AFFECTED_MACHINES = Metric(
+    "sealedbeam_affected_machines",
+    MetricType.GAUGE,
+    "Distinct machines with an error of memory or a damaged delivery, in the job so far.",
+    ("cluster",),
+)
+MACHINE_FAILURES = Metric(
+    "sealedbeam_machine_failures_total",
+    MetricType.COUNTER,
+    "Machines that failed or were impaired in the simulated fleet, by what it was that failed.",
+    ("cluster", "scope"),
+)
+AUDITED_RECORDS = Metric(
+    "sealedbeam_audited_records_total",
+    MetricType.COUNTER,
+    "Pages that several machines parsed, by what came of comparing the results.",
+    ("outcome",),
+)
 PARTS = Metric("sealedbeam_parts", MetricType.GAUGE, "Parts of the input, by state.", ("state",))
 LEDGER_IMBALANCE = Metric(
     "sealedbeam_ledger_imbalance_records",
@@ -72,16 +98,39 @@ RUN_INFO = Metric(
     "1, with what the job was and how it ended.",
     ("configuration_hash", "ledger", "protection", "scenario", "seed", "status"),
 )
+LAST_SUCCESS = Metric(
+    "sealedbeam_last_success_timestamp_seconds",
+    MetricType.GAUGE,
+    "Time of day at which the job was done; absent until then, and where no clock was read.",
+    unit="seconds",
+)
 CATALOGUE = (
     RECORDS,
     RECORD_BYTES,
     CORRECTED_BITS,
     RETRY_ATTEMPTS,
     DROPPED_RECORDS,
+    ECC_ERRORS,
+    AFFECTED_MACHINES,
+    MACHINE_FAILURES,
+    AUDITED_RECORDS,
     PARTS,
     LEDGER_IMBALANCE,
     RUN_INFO,
+    LAST_SUCCESS,
 )
+
+ECC_CORRECTED, ECC_UNCORRECTED = "corrected", "uncorrected"
+FAILURE_SCOPES = (
+    "machine",
+    "rack",
+    "power",
+    "overheating",
+    "network",
+    "wonky_rack",
+    "slow_machine",
+)
+AUDIT_OUTCOMES = ("agreed", "outvoted", "undecided")
 
 FAULTS_INJECTED = Metric(
     "sealedbeam_faults_injected_total",

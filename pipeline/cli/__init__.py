@@ -4,5 +4,6 @@ program   the program, of which all commands are part
 index     index: the main job
 looking   search, audit, quarantine: what looks at a finished index
 campaign  campaign: the main job under simulated faults
+backfill  backfill: finished jobs for Prometheus, on their simulated clock
 observer  what looks at a job from outside: faults and monitoring
 """

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from sealedbeam.pipeline.console import Command, NamedPath
+from sealedbeam.pipeline.errors import UsageError
 
 from .observer import JobObserver
+from .serve import PORT, serve_beside
 
 _PATH = NamedPath(path_type=Path)
 
@@ -28,7 +31,7 @@ _PATH = NamedPath(path_type=Path)
     "--protections",
     default="none,detect,correct",
     show_default=True,
-    help="Which to compare; one with +audit behind it computes a share of the pages twice.",
+    help="Of none, detect, correct, parity; +audit behind one computes a share of the pages twice.",
 )
 @click.option("--on-damage", default="retry", show_default=True, help="Any of retry, drop.")
 @click.option("--seeds", default="0", show_default=True, help="Whole numbers, such as 0,1,2.")
@@ -46,6 +49,12 @@ _PATH = NamedPath(path_type=Path)
 @click.option(
     "--replay", metavar="FAULT_ID", help="Deliver one fault of the campaign in --output again."
 )
+@click.option(
+    "--serve",
+    type=PORT,
+    metavar="PORT",
+    help="Show its jobs while they run, on this port of this machine.",
+)
 @click.option("--quiet", is_flag=True, help="Print errors only, and what --json asks for.")
 @click.option("--json", "as_json", is_flag=True, help="Print campaign.json.")
 def campaign(**options: Any) -> None:
@@ -56,7 +65,9 @@ def campaign(**options: Any) -> None:
     A campaign that was stopped goes on when the same command is given again.
 
     With --replay one fault is delivered again, by its id (they stand in cells/*/faults/journal-*):
-    the bytes before and after, what each check saw, and what became of it.
+    the bytes before and after, what each check saw, and what became of it. Of the cells that had it
+    the one with the strongest protection is taken; --protections, --on-damage, --seeds and
+    scenarios choose others.
 
     \b
     Example:
@@ -67,9 +78,18 @@ def campaign(**options: Any) -> None:
     from sealedbeam.faults.campaign_command import replay_command, run_command
     from sealedbeam.monitoring.campaign_report import render_campaign
 
+    source_of = click.get_current_context().get_parameter_source
+    options["given"] = {name for name in options if source_of(name) is ParameterSource.COMMANDLINE}
+
     def observe(command: str, scenario: str) -> JobObserver:
         return JobObserver(command, scenario, judges=False)
 
+    port = options.pop("serve")
     if options["replay"] is not None:
+        if port is not None:
+            raise UsageError("--serve has no effect with --replay; leave one of them out")
         sys.exit(replay_command(options))
-    sys.exit(run_command(options, observe, render_campaign))
+    with serve_beside(options["output"], port) as start_server:
+        start_server(silent=options["quiet"] or options["as_json"])
+        code = run_command(options, observe, render_campaign)
+    sys.exit(code)

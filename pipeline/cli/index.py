@@ -12,7 +12,7 @@ import click
 from sealedbeam.pipeline.console import Command, NamedPath
 from sealedbeam.pipeline.errors import UsageError
 
-from .observer import JobObserver
+from .observer import JobObserver, pushed_outcome
 from .serve import PORT, serve_beside
 
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ _PATH = NamedPath(path_type=Path)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT... [-- BEAM_OPTION...]")
 @click.option("--output", required=True, type=_PATH, help="Folder for the index.")
 @click.option("--config", type=_PATH, help="YAML file with any of the options below.")
-@click.option("--protection", type=click.Choice(["none", "detect", "correct", "parity"]), help="[correct]")
+@click.option(
+    "--protection", type=click.Choice(["none", "detect", "correct", "parity"]), help="[correct]"
+)
 @click.option(
     "--on-damage",
     type=click.Choice(["retry", "drop", "fail"]),
@@ -75,6 +77,11 @@ _PATH = NamedPath(path_type=Path)
     help="Show the job while it runs, on this port of this machine.",
 )
 @click.option(
+    "--push-gateway",
+    metavar="URL",
+    help="Push the outcome to this Pushgateway of Prometheus when the job is over.",
+)
+@click.option(
     "--quiet/--no-quiet", default=None, help="Print errors only, and what --json asks for."
 )
 @click.option("--json/--no-json", default=None, help="Print the summary as JSON.")
@@ -108,7 +115,11 @@ def _run_index(inputs: Sequence[str], options: dict[str, Any]) -> int:
     output = local_folder(options.pop("output"))
     expect: tuple[Path, ...] = options.pop("expect")
     path: Path | None = options.pop("config")
-    with serve_beside(output, options.pop("serve")) as start_server, Workers() as pool:
+    with (
+        pushed_outcome(options.pop("push_gateway"), output) as push,
+        serve_beside(output, options.pop("serve")) as start_server,
+        Workers() as pool,
+    ):
         if path is None and options["runner"] is None:  # then they load while the options are read
             pool.grow(min(options["workers"] or os.cpu_count() or 1, _WORKERS_AHEAD))
         from sealedbeam.pipeline.config import load_config
@@ -131,6 +142,7 @@ def _run_index(inputs: Sequence[str], options: dict[str, Any]) -> int:
             with hushed():
                 from sealedbeam.pipeline.jobs.engine import run_on_engine
             result = run_on_engine(context, observer, config.runner, beam_options)
+        push(result)
     from sealedbeam.pipeline.telling import tell_end
 
     return tell_end(context, result, quiet=config.quiet, as_json=config.as_json)
@@ -162,7 +174,7 @@ def _prepare(
 def _plan_faults(
     path: Path, seed: int, output: Path
 ) -> tuple[ChannelReference, str, dict[str, bytes]]:
-    """Return the channel of a scenario, the plan that its workers will read, and its other files."""
+    """Return a scenario's channel, the plan that its workers will read, and its other files."""
     from sealedbeam.faults.channel import FaultyChannel
     from sealedbeam.faults.counters import attach_counters
     from sealedbeam.faults.plan import make_plan

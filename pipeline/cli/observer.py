@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sealedbeam.pipeline.console import complain
+from sealedbeam.pipeline.errors import UsageError
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sealedbeam.pipeline.jobs.context import JobContext
+    from sealedbeam.pipeline.jobs.finish import Finished
     from sealedbeam.pipeline.jobs.totals import Totals
 
 
@@ -20,7 +26,7 @@ class JobObserver:
 
         One that `judges` fails a job over what only the injector can know.
         """
-        self._command = command
+        self.command = command
         self._scenario = scenario
         self._judges = judges
         self._law: list[str] = []
@@ -49,4 +55,46 @@ class JobObserver:
         """Write metrics.prom and report.html."""
         from sealedbeam.monitoring.publish import publish
 
-        publish(Path(context.output), totals, summary, self._command)
+        publish(Path(context.output), totals, summary, self.command)
+
+
+@contextmanager
+def pushed_outcome(url: str | None, output: Path) -> Iterator[Callable[[Finished | None], None]]:
+    """Push how a batch ends to the Pushgateway at `url`, if there is one.
+
+    The block calls what is yielded with its result; a block that fails is a batch that failed. A
+    push that fails is complained of, and changes nothing.
+
+    Raises:
+        UsageError: `url` is no address.
+    """
+    if url is None:
+        yield lambda _: None
+        return
+    from sealedbeam.monitoring.pushing import (
+        FAILED,
+        BatchOutcome,
+        check_gateway,
+        push_outcome,
+    )
+
+    gateway, started = check_gateway(url), time.monotonic()
+
+    def push(status: str, ledger: str, hops: dict[str, dict[str, int]]) -> None:
+        seconds, name = time.monotonic() - started, output.absolute().name
+        outcome = BatchOutcome(name, status, ledger, round(seconds, 3), time.time(), hops)
+        if problem := push_outcome(gateway, outcome):
+            complain(f"warning: {problem}")
+
+    def tell(result: Finished | None) -> None:
+        if result is not None:
+            summary = result.summary
+            push(summary["status"], summary["ledger"], summary["hops"])
+
+    try:
+        yield tell
+    except UsageError:
+        raise  # nothing was done
+    except Exception:
+        push(FAILED, "unknown", {})
+        raise

@@ -9,9 +9,12 @@ import click
 from sealedbeam.faults.fleet_command import fleet
 from sealedbeam.pipeline.console import Program
 
+from .backfill import backfill
 from .campaign import campaign
+from .crawl import crawl
 from .index import index
 from .looking import audit, quarantine, search
+from .serve import serve
 
 
 @click.group(
@@ -36,5 +39,5 @@ def main() -> None:
     """
 
 
-for _command in (index, search, audit, quarantine, campaign, fleet):
+for _command in (crawl, index, search, audit, quarantine, campaign, fleet, serve, backfill):
     main.add_command(_command)

@@ -288,6 +288,8 @@ def test_loss_is_named_where_it_is_allowed(folder: Path, run: Run) -> None:
         (("--replay", "x"), "16 hexadecimal digits"),
         (("--replay", "0123456789abcdef"), "holds no campaign"),
         (("--replay", "0123456789abcdef", *INPUTS), "leave out --input"),
+        (("--replay", "0123456789abcdef", "--workers", "1"), "leave out --workers"),
+        (("--replay", "0123456789abcdef", "--protections", "best"), "names 'best'; allowed: none"),
     ],
 )
 def test_bad_arguments_are_one_line(
@@ -319,8 +321,44 @@ def test_damaged_journal_is_told(folder: Path, done: object, tmp_path: Path) -> 
     copy = shutil.copytree(folder / "two", tmp_path / "damaged")
     journal = next((copy / "cells" / "mixed-correct-retry-0" / "faults").glob("journal-*"))
     journal.write_bytes(journal.read_bytes()[:-9])
-    with pytest.raises(IntegrityError, match="journal cannot be read"):
+    with pytest.raises(IntegrityError, match=r"journal-.* is damaged"):
         replay_fault(copy, "0123456789abcdef")
+    journal.unlink()
+    with pytest.raises(IntegrityError, match=r"journal-.* cannot be read"):
+        replay_fault(copy, "0123456789abcdef")
+
+
+def test_damaged_job_is_told(folder: Path, done: object, tmp_path: Path) -> None:
+    """A cell that does not say which job it was ends a replay as an integrity error."""
+    del done
+    copy = shutil.copytree(folder / "two", tmp_path / "damaged")
+    root = copy / "cells" / "mixed-correct-retry-0"
+    fault = read_faults(root)[0]
+    for text in ("{}", "[", '{"configuration": []}'):
+        (root / "ledger" / "job.json").write_text(text)
+        with pytest.raises(IntegrityError, match=r"job\.json cannot be read"):
+            replay_fault(copy, fault.fault_id)
+
+
+def test_replay_takes_the_cell_that_is_asked_for(folder: Path, run: Run, done: object) -> None:
+    """By default the strongest protection is shown, and with --protections the one without any."""
+    del done
+    cells = folder / "two" / "cells"
+    sealed = {fault.fault_id: fault for fault in read_faults(cells / "mixed-correct-retry-0")}
+    fault_id = next(
+        fault.fault_id
+        for fault in read_faults(cells / "mixed-none-retry-0")
+        if fault.outcome is FaultOutcome.ESCAPED
+        and fault.fault_id in sealed
+        and sealed[fault.fault_id].outcome is FaultOutcome.CORRECTED
+    )
+    replay = ("--output", "two", "--replay", fault_id)
+    assert run(*replay).stdout.endswith("outcome: corrected, as the journal says\n")
+    unsealed = run("mixed.yaml", *replay, "--protections", "none", "--seeds", 0)
+    assert unsealed.stdout.endswith("outcome: escaped, as the journal says\n")
+    nobody = run(*replay, "--seeds", 1)
+    assert (nobody.returncode, nobody.stderr.count("\n")) == (2, 1)
+    assert "of the cells that were asked for, has a fault" in nobody.stderr
 
 
 def test_shipped_scenarios_run_on_the_sample_without_an_input(run: Run, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,8 @@ from sealedbeam.faults.checkers import check_conservation, count_outcomes
 from sealedbeam.faults.kinds import BLOCK_KINDS
 from sealedbeam.faults.plan import parse_plan
 from sealedbeam.faults.widths import Width
+from sealedbeam.monitoring.live import read_live_view
+from sealedbeam.monitoring.textfile import render_ledger, render_truth
 
 from tests.support.campaigns import flips, make_plan
 from tests.support.faulty_jobs import prepare_job, seeded_bytes
@@ -46,6 +49,7 @@ def plan_everything(seed: int) -> Plan:
             {"scope": "network", "cluster": "oregon", "start_seconds": 10_000, "seconds": 9000},
         ],
         mercurial_cores={"share": 0.4, "share_of_results": 0.1},
+        counters={"acceleration": 1e6},
     )
 
 
@@ -59,7 +63,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """Return what this process alone writes."""
     job = prepared(tmp_path_factory.mktemp("expected") / "index")
     job.run_here()
-    return seeded_bytes(job.output)
+    return written_and_shown(job.output)
 
 
 @pytest.fixture(autouse=True)
@@ -68,8 +72,16 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
 
+def written_and_shown(output: Path) -> dict[str, bytes]:
+    """Return all that the seed decides, and the metrics that the committed ledger gives."""
+    view = replace(read_live_view(output), success_seconds=None)
+    assert view.campaign is not None
+    shown = render_ledger(view) + render_truth(view.campaign)
+    return seeded_bytes(output) | {"metrics": shown}
+
+
 def journals(files: dict[str, bytes]) -> list[bytes]:
-    return [data for name, data in files.items() if name.endswith(".parquet") and "/" not in name]
+    return [data for name, data in files.items() if name.startswith("journal-")]
 
 
 def test_plan_strikes_and_accounts_for_everything(expected: dict[str, bytes]) -> None:
@@ -84,10 +96,10 @@ def test_plan_strikes_and_accounts_for_everything(expected: dict[str, bytes]) ->
 def test_number_of_workers_does_not_show(
     tmp_path: Path, expected: dict[str, bytes], workers: int
 ) -> None:
-    """Plan, journals, ledger, quarantine and index are the same bytes on any number of workers."""
+    """Plan, counters, journals, ledger, quarantine, index, metrics: the same on any number."""
     job = prepared(tmp_path / "index")
     job.run(workers)
-    assert seeded_bytes(job.output) == expected
+    assert written_and_shown(job.output) == expected
 
 
 def test_killed_workers_do_not_show(tmp_path: Path, expected: dict[str, bytes]) -> None:
@@ -105,7 +117,7 @@ def test_killed_workers_do_not_show(tmp_path: Path, expected: dict[str, bytes]) 
     steps: list[Any] = []
     job.run(2, kill_now_and_then)
     assert len(killed) == 3
-    assert seeded_bytes(job.output) == expected
+    assert written_and_shown(job.output) == expected
 
 
 def test_seed_decides(tmp_path: Path, expected: dict[str, bytes]) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sealedbeam.faults.channel import FaultyTransit
 from sealedbeam.faults.journal import decode_journal
 from sealedbeam.faults.plan import make_plan as plan_scenario
 from sealedbeam.faults.scenario import parse_scenario
+from sealedbeam.faults.transit import FaultyTransit
 from sealedbeam.pipeline.integrity.block import write_block
 from sealedbeam.pipeline.integrity.ladder import OnDamage, Policy, carry
 from sealedbeam.pipeline.integrity.ledger import HopAccount

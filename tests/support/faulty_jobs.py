@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sealedbeam.faults.channel import FaultyChannel
+from sealedbeam.faults.counters import attach_counters
 from sealedbeam.pipeline.config import JobConfig
 from sealedbeam.pipeline.jobs.finish import PLAN
 from sealedbeam.pipeline.jobs.prepare import prepare
@@ -23,7 +24,8 @@ def prepare_job(inputs: Sequence[Path], output: Path, plan: Plan, **options: Any
     channel = FaultyChannel(str(output / PLAN), plan.sha256).reference()
     config = JobConfig(**({"max_dropped_ratio": 1.0} | options))
     patterns = [str(path) for path in inputs]
-    return Job(prepare(patterns, output, config, channel, scenario=plan.to_json()))
+    files = attach_counters(plan)
+    return Job(prepare(patterns, output, config, channel, scenario=plan.to_json(), attached=files))
 
 
 def seeded_bytes(output: Path) -> dict[str, bytes]:

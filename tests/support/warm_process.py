@@ -15,6 +15,7 @@ sys.meta_path.insert(0, Absent(UNUSED))  # as in every worker
 
 import sealedbeam.faults.channel
 import sealedbeam.faults.checkers
+import sealedbeam.faults.transit
 import sealedbeam.monitoring.publish
 import sealedbeam.pipeline.progress  # noqa: F401 - the command loads these when it runs
 from sealedbeam.pipeline.index import tokens
