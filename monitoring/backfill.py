@@ -201,7 +201,7 @@ def _sample(family: Family, points: list[Point]) -> Iterator[tuple[int, float]]:
     value, waiting = 0.0, iter(points)
     coming = next(waiting, None)
     starts = family.is_counter or (coming is not None and coming.window == 0)
-    for window in range(0 if starts else 1, family.windows):
+    for window in range(0 if starts else 1, family.windows + 1):
         while coming is not None and coming.window <= window:
             value, coming = coming.value, next(waiting, None)
         yield window * family.window_seconds, value

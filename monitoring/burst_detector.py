@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 __all__ = ["Alarm", "AlarmKind", "BurstDetector", "Sample", "Site"]
 
 WINDOWS_SECONDS = (10, 20, 30, 40, 50, 60, 80, 100, 120, 150, 180, 240, 300, 450, 600)
-FALSE_ALARMS_PER_YEAR = 0.5
+FALSE_ALARMS_PER_YEAR = 2.0
 _LONGEST_SHARE = 0.25  # of the false alarms; weak bursts are seen by the longest window alone
 _YEAR_SECONDS = 365.25 * 86_400
 _GUARD_SECONDS = 60
@@ -96,7 +96,7 @@ class BurstDetector:
         exponent: float = 1.0,
         windows_seconds: Sequence[int] = WINDOWS_SECONDS,
         false_alarms_per_year: float = FALSE_ALARMS_PER_YEAR,
-        beyond_one_sigma: float = 4.0,
+        beyond_one_sigma: float = 3.5,
         memory_seconds: float = 7200.0,
         duration_max_seconds: int = 7200,
     ) -> None:
@@ -284,6 +284,7 @@ class BurstDetector:
             self._history,
             self._positions,
             self._exponent,
+            machines=self._machines,
             bin_seconds=self._bin_seconds,
             guard_bins=self._guard,
             fit_bins_max=self._bins(_FIT_SECONDS_MAX),

@@ -32,7 +32,10 @@ _END_GAIN = 6.0
 _END_SHARE = 1 / 3
 _QUIET_SIGMA = 3.0
 _FITS_MAX = 4
+_MOMENTS = 4  # of the turning Earth in a fit: steps of 0.6 degrees in ten minutes
 _HIT_SIGMA = 2.0
+_SHARE_MAX = 0.99
+_MACHINES_UNKNOWN = 1e9
 _AMPLITUDE_MIN = 1e-3
 
 
@@ -66,6 +69,7 @@ class Tracker:
         history: the counts.
         positions: of the clusters, a unit vector in each row, zeros where unknown.
         exponent: p of the response.
+        machines: of each cluster, 0 where unknown.
         bin_seconds: how long a bin is.
         guard_bins: between the baseline and the onset.
         fit_bins_max: the direction is fitted to so many bins from the onset on.
@@ -78,6 +82,7 @@ class Tracker:
         positions: Floats,
         exponent: float,
         *,
+        machines: Floats,
         bin_seconds: int,
         guard_bins: int,
         fit_bins_max: int,
@@ -86,6 +91,7 @@ class Tracker:
         self._history = history
         self._positions = positions
         self._exponent = exponent
+        self._machines = np.where(machines > 0, machines, _MACHINES_UNKNOWN)
         self._bin_seconds = bin_seconds
         self._guard = guard_bins
         self._fit_max = fit_bins_max
@@ -158,17 +164,25 @@ class Tracker:
         return replace(tracking, sigma=sigma, clusters=tuple(clusters.tolist()))
 
     def _fit(self, start: int, stop: int, baseline_row: int) -> Place:
-        """Fit as if the Earth had stood as in the middle of the burst; carry back to the onset."""
+        """Fit in the frame in which the Earth stood at the onset, and turns from then on."""
         stop = min(stop, start + self._fit_max)
         counts, expected = self._sums(start, stop, baseline_row)
-        place = localise(counts, expected, self._positions, self._exponent)
-        half_seconds = (stop - start) / 2 * self._bin_seconds
-        return replace(place, direction=carry(place.direction, -half_seconds))
+        seconds = (np.arange(_MOMENTS) + 0.5) / _MOMENTS * (stop - start) * self._bin_seconds
+        turned = np.stack([carry(self._positions, -second) for second in seconds.tolist()])
+        return localise(counts, expected, turned, self._exponent)
 
     def _sums(self, start: int, stop: int, baseline_row: int) -> tuple[Floats, Floats]:
         """Return counts and expectations, both divided by the baseline's part of the variance."""
         counts, bins = self._history.window(start, stop)
-        return self._history.baseline(baseline_row).judge(counts, bins)
+        baseline = self._history.baseline(baseline_row)
+        counts = bins * self._hits(counts / np.maximum(bins, 1))
+        return replace(baseline, per_bin=self._hits(baseline.per_bin)).judge(counts, bins)
+
+    def _hits(self, machines_per_bin: Floats) -> Floats:
+        """Return how many errors make so many of a cluster's machines err: some err twice."""
+        share = np.minimum(machines_per_bin / self._machines, _SHARE_MAX)
+        hits: Floats = -self._machines * np.log1p(-share)
+        return hits
 
     def _gains(self, tracking: Tracking, start: int, stop: int, strength: float) -> Floats:
         return self._bin_gains(tracking.place, tracking.baseline_row, start, stop, strength)

@@ -80,7 +80,7 @@ class LedgerCollector(Collector):
             for cluster, number in each.uncorrected_by_cluster.items():
                 errors[cluster, metrics.ECC_UNCORRECTED] += number
         yield to_family(metrics.ECC_ERRORS, errors)
-        affected = {(cluster,): view.affected.get(cluster, 0) for cluster in clusters}
+        affected = {(cluster,): view.affected_lately.get(cluster, 0) for cluster in clusters}
         yield to_family(metrics.AFFECTED_MACHINES, affected)
         failures = dict.fromkeys(product(clusters, metrics.FAILURE_SCOPES), 0)
         for failure in view.campaign.failures if view.campaign else ():

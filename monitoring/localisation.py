@@ -41,7 +41,7 @@ class Place:
     """A fitted direction.
 
     Attributes:
-        direction: unit vector of the Earth's frame.
+        direction: unit vector of the frame of the positions.
         amplitude: best there.
         radius_degrees: of the 90 % region around it.
         significance_sigma: of a burst from the best direction against none.
@@ -59,14 +59,15 @@ def localise(counts: Floats, expected: Floats, positions: Floats, exponent: floa
     Args:
         counts: of each cluster, summed over the burst.
         expected: of each cluster, from its baseline.
-        positions: of each cluster, a unit vector in each row.
+        positions: of each cluster (row) at moments spread evenly over the burst (first axis), in
+            a frame that does not turn: a source near a cluster's horizon rises or sets meanwhile.
         exponent: p of the response.
     """
     centre, cap_degrees = _NORTH, 180.0
     best_gain = 0.0
     for _ in range(_REFINEMENTS_MAX + 1):
         sources = fibonacci_cap(centre, cap_degrees, _POINTS)
-        gains, weights = _posterior(counts, expected, responses(positions, sources, exponent))
+        gains, weights = _posterior(counts, expected, _mean_response(positions, sources, exponent))
         best_gain = max(best_gain, float(gains.max()))
         mean = weights @ sources
         length = float(np.linalg.norm(mean))
@@ -77,9 +78,14 @@ def localise(counts: Floats, expected: Floats, positions: Floats, exponent: floa
         if radius > _SPACINGS_PER_RADIUS * spacing or next_cap > _CAP_MAX_DEGREES:
             break
         cap_degrees = next_cap
-    response = responses(positions, centre[None, :], exponent)
+    response = _mean_response(positions, centre[None, :], exponent)
     amplitude = float(profile_amplitude(counts, expected, response)[0])
     return Place(centre, amplitude, radius, float(np.sqrt(2 * best_gain)))
+
+
+def _mean_response(positions: Floats, sources: Floats, exponent: float) -> Floats:
+    mean: Floats = responses(positions, sources, exponent).mean(axis=0)
+    return mean
 
 
 def _posterior(counts: Floats, expected: Floats, response: Floats) -> tuple[Floats, Floats]:

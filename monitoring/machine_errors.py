@@ -6,7 +6,7 @@ of counters that a scenario may have, and from the journals of the records' own 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -49,6 +49,11 @@ class MachineErrors:
 
     def __len__(self) -> int:
         return len(self.time_seconds)
+
+    def between(self, start_seconds: float, end_seconds: float) -> MachineErrors:
+        """Return the rows of the bins that begin at the start or later, and before the end."""
+        chosen = (self.time_seconds >= start_seconds) & (self.time_seconds < end_seconds)
+        return replace(self, **{name: getattr(self, name)[chosen] for name in _COLUMNS})
 
     @cached_property
     def corrected_by_cluster(self) -> dict[str, int]:

@@ -71,7 +71,7 @@ ECC_ERRORS = Metric(
 AFFECTED_MACHINES = Metric(
     "sealedbeam_affected_machines",
     MetricType.GAUGE,
-    "Distinct machines with an error of memory or a damaged delivery, in the job so far.",
+    "Distinct machines with an error of memory or a damaged delivery, in the newest window.",
     ("cluster",),
 )
 MACHINE_FAILURES = Metric(

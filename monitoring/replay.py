@@ -57,6 +57,7 @@ def view_until(view: View, now_seconds: float) -> View:
         campaign=campaign,
         counters=_errors_until(view.counters, now_seconds),
         journal_errors=_errors_until(view.journal_errors, now_seconds),
+        until_seconds=now_seconds,
     )
 
 

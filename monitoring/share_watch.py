@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
 
 _RAISE_SIGMA = 6.0
-_END_GAIN = 6.0  # natural logarithm of how much likelier the old share is again
+_END_GAIN = (
+    12.0  # log of how much likelier the old share is again: chance gives it to 1 bin in e^12
+)
 _LEARNED_MIN = 100.0
 _MEMORY_BINS = 8640.0  # a day of bins of ten seconds
 _CORRECTED, _UNCORRECTED, _AFFECTED = 0, 1, 2

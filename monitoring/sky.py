@@ -63,9 +63,9 @@ def _frame_at(centre: Floats) -> Floats:
     return np.stack([first, np.cross(centre, first), centre])
 
 
-def carry(direction: Floats, seconds: float) -> Floats:
-    """Return where a source that stood in `direction` stands `seconds` later, as seen from here."""
+def carry(directions: Floats, seconds: float) -> Floats:
+    """Return where sources that stood in `directions` stand `seconds` later, as seen from here."""
     turn = -2 * np.pi * seconds / SIDEREAL_DAY_SECONDS
     cosine, sine = np.cos(turn), np.sin(turn)
-    x, y, z = direction
-    return np.array([cosine * x - sine * y, sine * x + cosine * y, z])
+    x, y, z = np.moveaxis(directions, -1, 0)
+    return np.stack([cosine * x - sine * y, sine * x + cosine * y, z], axis=-1)

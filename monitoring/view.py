@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pyarrow as pa
 from sealedbeam.pipeline.config import configuration_hash
 from sealedbeam.pipeline.errors import IntegrityError
-from sealedbeam.pipeline.integrity.ledger import Cell
+from sealedbeam.pipeline.integrity.ledger import WINDOW_SECONDS, Cell, HopAccount
 from sealedbeam.pipeline.parquet import read_checked
 
 from .entries import SummedHops
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from sealedbeam.pipeline.integrity.ledger import HopAccount
     from sealedbeam.pipeline.integrity.reconcile import Reconciliation
 
 PENDING, COMMITTED = "pending", "committed"
@@ -135,6 +134,7 @@ class View:
         journal_errors: what the hardware of machines made of faults in records.
         audit: pages that were computed twice, by what came of it.
         success_seconds: the time of day at which the job was done; None if it is not, or unknown.
+        until_seconds: the simulated time at which a replay stands; None for the end.
     """
 
     hops: Mapping[str, HopAccount]
@@ -152,6 +152,7 @@ class View:
     journal_errors: MachineErrors = NO_ERRORS
     audit: Mapping[str, int] = field(default_factory=dict)
     success_seconds: float | None = None
+    until_seconds: float | None = None
 
     @property
     def status(self) -> str:
@@ -187,6 +188,35 @@ class View:
             + len(others.get(cluster, set()).difference(counted.get(cluster, ())))
             for cluster in counted.keys() | others.keys()
         }
+
+    @cached_property
+    def affected_lately(self) -> Mapping[str, int]:
+        """The same in the newest window that is over, as a timeline has it at its finest grain.
+
+        A window is a bin of the machines' counters, else a minute; a job without a scenario has
+        one, in which all of it happened.
+        """
+        if self.campaign is None:
+            return self.affected
+        seconds = self.campaign.counter_bin_seconds or WINDOW_SECONDS
+        duration = self.campaign.duration_seconds
+        now = duration if self.until_seconds is None else self.until_seconds
+        windows = -(-now // seconds) if now == duration else now // seconds
+        start, end = (windows - 1) * seconds, windows * seconds
+        minute = start // WINDOW_SECONDS
+        is_fine = seconds < WINDOW_SECONDS  # then damaged deliveries have no time so exact
+        accounts = () if is_fine or windows < 1 else self.hops.values()
+        cells = [
+            {key: cell for key, cell in account.cells.items() if key[1] == minute}
+            for account in accounts
+        ]
+        lately = replace(
+            self,
+            hops={str(number): HopAccount(cells=each) for number, each in enumerate(cells)},
+            counters=self.counters.between(start, end),
+            journal_errors=self.journal_errors.between(start, end),
+        )
+        return lately.affected
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@
  *    length_bytes: number }} Row */
 /** @typedef {{ row: number, total_bytes: number, offset: number, hex: string }} Piece */
 
-const TIMEOUT_MILLISECONDS = 15_000;
+const TIMEOUT_MILLISECONDS = 60_000;
 const SILENT =
   "The server does not answer. That of a job (--serve) ends with the job; " +
   "`sealedbeam serve DIR` shows it again.";

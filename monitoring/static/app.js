@@ -21,6 +21,7 @@ import { cut, EXCESS } from "./timeline.js";
 const RUNNING_MILLISECONDS = 2000;
 const REPLAY_MILLISECONDS = 1000;
 const IDLE_MILLISECONDS = 15_000;
+const PATIENCE_MILLISECONDS = 500;
 
 const store = makeStore({
   jobs: [],
@@ -43,11 +44,27 @@ async function ask() {
     showConnection("good", "Waiting for a job");
     return;
   }
-  const [job, timeline] = await Promise.all([askJob(name), askTimeline(name)]);
-  const wanted = store.get().name;
-  if (wanted !== null && wanted !== name && jobs.some((each) => each.name === wanted)) return;
+  const asked = askTimeline(name);
+  const [job, early] = await Promise.all([askJob(name), Promise.race([asked, patience()])]);
+  const isOther = () => {
+    const wanted = store.get().name;
+    return wanted !== null && wanted !== name && jobs.some((each) => each.name === wanted);
+  };
+  if (early === null && !isOther() && store.get().job?.name !== name) {
+    store.set({ jobs, name, job, timeline: null });
+    showConnection("good", "Reading what happened when");
+  }
+  const timeline = await asked;
+  if (isOther()) return;
   store.set({ jobs, name, job, timeline });
   showConnection("good", describeState());
+}
+
+/** @returns {Promise<null>} after which a job is shown without its course of time */
+function patience() {
+  return new Promise((done) => {
+    window.setTimeout(() => done(null), PATIENCE_MILLISECONDS);
+  });
 }
 
 /** @returns {boolean} whether a replay has not come to its end */

@@ -91,7 +91,7 @@ function showAll(grid, store, whole, shown) {
       { timeline: shown, at, row, highest, spanned },
       (index) => {
         const isIn = index !== null && index < row.length;
-        show(value, isIn ? count(row[index]) : label);
+        show(value, ...(isIn ? [count(row[index])] : label));
         value.classList.toggle("pointed", isIn);
       },
       (index) => store.set({ cursor: index }),
@@ -109,14 +109,13 @@ function highestOf(rows) {
 
 /**
  * @param {import("./timeline.js").Excess} excess
- * @returns {string}
+ * @returns {(string | Node)[]} what a small chart has no room for apart
  */
 function describe({ usual, during, ratio, isHit }) {
-  if (isHit && ratio !== null && usual !== null && during !== null) {
-    return `${short(usual)} \u2192 ${short(during)}, ${times(ratio)}`;
-  }
-  if (isHit && during) return `${short(usual ?? 0)} \u2192 ${short(during)}`;
-  return usual === null ? "" : `usually ${short(usual)}`;
+  if (!isHit || during === null) return usual === null ? [] : [`usually ${short(usual)}`];
+  const rise = `${short(usual ?? 0)} \u2192 ${short(during)}`;
+  if (ratio === null) return [rise];
+  return [make("span", { class: "detail" }, `${rise}, `), times(ratio)];
 }
 
 /**

@@ -21,6 +21,8 @@ export function showFunnel(store) {
     if (!job) return;
     const hops = Object.entries(job.hops);
     const decades = Math.max(1, ...hops.map(([, hop]) => decadesOf(hop.records)));
+    const most = Math.max(0, ...hops.map(([, hop]) => hop.records));
+    find("hops").style.setProperty("--digits", String(count(most).length));
     const cards = hops.map(([name, hop]) => card(name, hop, decades));
     show(
       find("hops"),
@@ -70,8 +72,12 @@ function card(name, hop, decades) {
       { class: records ? null : "none" },
       make("th", { scope: "row" }, label),
       make("td", { class: "bars" }, track),
-      make("td", { class: "number" }, count(records)),
-      make("td", { class: "number dim" }, share(records, hop.records)),
+      make("td", { class: "number" }, make("span", { class: "digits" }, count(records))),
+      make(
+        "td",
+        { class: "number dim" },
+        make("span", { class: "share" }, share(records, hop.records)),
+      ),
     );
   });
   const caption = make("caption", {}, make("b", {}, name), ` ${plural(hop.records, "record")}`);

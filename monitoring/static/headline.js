@@ -1,7 +1,7 @@
 /** Composes the one sentence that tells what happened, and the figures under it, from the data. */
 
 import { clock, count, duration, place, plural, share, times } from "./format.js";
-import { burstsOf, excessOf, hasCourse, spanSeconds } from "./timeline.js";
+import { burstsOf, excessOf, hasCourse, isWatched, spanSeconds } from "./timeline.js";
 
 /** @typedef {import("./api.js").Job} Job */
 /** @typedef {import("./timeline.js").Timeline} Timeline */
@@ -66,6 +66,7 @@ function tellCourse(timeline) {
     const names = [...new Set(sick.map((alarm) => alarm.cluster ?? alarm.clusters[0]))];
     return `No burst in ${time}; ${plural(sick.length, "sick machine")} at ${names.join(", ")}.`;
   }
+  if (!isWatched(timeline)) return "";
   const other = timeline.alarms.length;
   if (other) return `No burst in ${time}; ${plural(other, "other alarm")}.`;
   return `No alarm in ${time} at ${clusters(timeline)}.`;

@@ -65,6 +65,15 @@ export function hasCourse(timeline) {
 
 /**
  * @param {Timeline} timeline
+ * @returns {boolean} whether machines counted errors of their memory, which alarms are made from
+ */
+export function isWatched(timeline) {
+  const series = ["ecc_corrected", "ecc_uncorrected"].map((name) => timeline.series[name] ?? []);
+  return timeline.alarms.length > 0 || series.flat(2).some((value) => value > 0);
+}
+
+/**
+ * @param {Timeline} timeline
  * @returns {Alarm[]} the bursts, the surest first
  */
 export function burstsOf(timeline) {

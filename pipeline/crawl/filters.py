@@ -146,13 +146,13 @@ def _compile_one(pattern: str) -> re2._Regexp:
 
 
 def _covers(hosts: frozenset[str], host: str) -> bool:
-    """Whether one of `hosts` is `host` or a parent domain of it."""
+    """Whether one of `hosts` is `host` or a parent domain of it.
+
+    The end of an address is no parent of it, nor can it be listed: as a host it is an address.
+    """
     name = host.rpartition(":")[0] if _has_port(host) else host
     if host in hosts or name in hosts:
         return True
-    is_address = name.startswith("[") or name.rpartition(".")[2].isdecimal()
-    if is_address:
-        return False
     labels = name.split(".")
     return any(".".join(labels[start:]) in hosts for start in range(1, len(labels)))
 

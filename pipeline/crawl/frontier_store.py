@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sealedbeam.pipeline.errors import IntegrityError, UsageError
 from sealedbeam.pipeline.integrity.checksum import digest128
+from sealedbeam.pipeline.text import one_line
 
 from .frontier import Row, State, join
 from .sealed_rows import SEAL, Layout, are_sound, rows_of, table_of
@@ -160,8 +161,8 @@ class ShardWriter:
         self._waiting_rows -= count
 
 
-def read_shard(source: BinaryIO, layout: Layout[R]) -> Iterator[pa.Table | Damage]:
-    """Yield the sound rows of each row group as a table, and all damage.
+def open_shard(source: BinaryIO, layout: Layout[R]) -> pq.ParquetFile:
+    """Return the shard as a Parquet file of which no row has been checked.
 
     Raises:
         IntegrityError: the file cannot be read at all.
@@ -170,12 +171,23 @@ def read_shard(source: BinaryIO, layout: Layout[R]) -> Iterator[pa.Table | Damag
     try:
         file = pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=False)
     except (pa.ArrowException, OSError) as error:
-        raise IntegrityError(f"no shard of {layout.name} can be read here: {error}") from error
-    with file:
-        if not file.schema_arrow.equals(layout.schema, check_metadata=False) or (
-            (file.schema_arrow.metadata or {}).get(b"sealedbeam") != layout.name.encode()
-        ):
-            raise UsageError(f"this file is no shard of {layout.name}; another version wrote it")
+        told = one_line(str(error))
+        raise IntegrityError(f"no shard of {layout.name} can be read here: {told}") from error
+    if not file.schema_arrow.equals(layout.schema, check_metadata=False) or (
+        (file.schema_arrow.metadata or {}).get(b"sealedbeam") != layout.name.encode()
+    ):
+        raise UsageError(f"this file is no shard of {layout.name}; another version wrote it")
+    return file
+
+
+def read_shard(source: BinaryIO, layout: Layout[R]) -> Iterator[pa.Table | Damage]:
+    """Yield the sound rows of each row group as a table, and all damage.
+
+    Raises:
+        IntegrityError: the file cannot be read at all.
+        UsageError: it is a file of another kind or version.
+    """
+    with open_shard(source, layout) as file:
         for number in range(file.num_row_groups):
             yield from _read_group(file, number, layout)
 
@@ -188,7 +200,7 @@ def _read_group(
         sound = are_sound(table, layout)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         rows = file.metadata.row_group(number).num_rows
-        yield Damage(number, None, rows, "", str(error).partition("\n")[0])
+        yield Damage(number, None, rows, "", one_line(str(error)))
         return
     if not sound.all():
         keys = table.column(layout.key)

@@ -24,10 +24,9 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from .frontier import PAGES, UNKNOWN, Row
-from .frontier_store import FRONTIER, Damage, read_shard
+from .frontier_store import FRONTIER, Damage, open_shard, read_shard
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -66,9 +65,13 @@ class Selection:
 
 
 def count_pages(source: BinaryIO) -> Counter[str]:
-    """Return how many pages the shard has of each host; hosts without pages are left out."""
+    """Return how many pages the shard has of each host; hosts without pages are left out.
+
+    Raises:
+        IntegrityError: the shard cannot be read at all.
+    """
     counts: Counter[str] = Counter()
-    with pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=False) as file:
+    with open_shard(source, FRONTIER) as file:
         for number in range(file.num_row_groups):
             try:
                 table = file.read_row_group(number, columns=["host", "state"], use_threads=False)

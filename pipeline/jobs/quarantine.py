@@ -166,6 +166,7 @@ def _committed_files(store: Store) -> list[FileEntry]:
         return list(decode_manifest(store.read(FILE_NAME)).files)
     if not store.exists(entry_path("job")):
         raise UsageError(f"{store.root} holds no job of this program")
-    names = sorted(path.name for path in (store.root / "ledger").glob("*-*.json"))
+    job = store.root / entry_path("job")
+    names = sorted(path.name for path in job.parent.glob("*.json") if path != job)
     entries = [decode_entry(store.read(f"ledger/{name}"), name) for name in names]
     return [file for entry in entries for file in entry.files]

@@ -178,7 +178,7 @@ def test_keys_reach_everything(page: Page) -> None:
     expected = {
         *("a Skip to the content", "job", "report", "theme", "play", "slider", "pace"),
         *("summary Clusters as a table", "charts", "summary Counts as a table", "inputs-count"),
-        *("alarms", "rows", "Show the bytes of row 0, 12,800 bytes"),
+        *("rows", "Show the bytes of row 0, 12,800 bytes"),
     }
     words = {name.removeprefix("div ").removeprefix("button ") for name in reached}
     assert expected - words == set()
@@ -290,6 +290,18 @@ def test_trouble_is_told_and_ends(page: Page, backend: Backend) -> None:
     page.click("#retry")
     page.wait(lambda: page.count("#trouble") == 0)
     assert page.text("#connection") == "Live"
+
+
+def test_slow_timeline_holds_up_nothing(page: Page, backend: Backend) -> None:
+    """A job is shown at once, and its course of time as soon as the server has read it."""
+    backend.has_timeline.clear()
+    page.open("supernova")
+    assert page.text("#event") == "2,100,654 of 2,204,101 pages indexed."
+    assert page.text("#connection") == "Reading what happened when"
+    assert page.count("#course") == 0
+    backend.has_timeline.set()
+    page.wait(lambda: page.text("#event").startswith("Burst from above "))
+    page.wait(lambda: page.count("#map .sign") == 12)
 
 
 def test_silent_server_is_told(page: Page, backend: Backend) -> None:

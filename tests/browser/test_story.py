@@ -160,10 +160,26 @@ def test_mouse_points_too(page: Page) -> None:
 def test_alarms_are_listed(page: Page) -> None:
     """Each alarm has its kind, time, delay, certainty, clusters and, if it has one, direction."""
     page.open("supernova")
-    burst, sick = page.texts("#alarms tbody tr")
-    assert burst.startswith("burst10:00 to 20:0020 s148 \u03c3the-dalles, council-bluffs, ")
-    assert burst.endswith("johannesburg; from above 31° N 39° W ± 3.1°")
-    assert sick == "sick machine23:00 to 25:0010 s41 \u03c3tokyo"
+    burst, sick = page.texts("#alarms li")
+    expected = "burst, 10:00 to 20:00, noticed after 20 s, sure by 148 \u03c3. "
+    assert burst.startswith(expected + "From above 31° N 39° W ± 3.1°. Clusters: the-dalles, ")
+    sick_words = (
+        "sick machine, 23:00 to 25:00, noticed after 10 s, sure by 41 \u03c3. Cluster: tokyo."
+    )
+    assert sick == sick_words
+
+
+def test_bars_of_all_hops_share_a_scale(page: Page) -> None:
+    """A bar of one hop can be compared with that of another: all tracks are equally long."""
+    for job in ("supernova", "plain"):
+        page.open(job)
+        script = (
+            "return [...document.querySelectorAll('#hops .track')]"
+            ".map((each) => Math.round(each.clientWidth))"
+        )
+        widths = page.run(script)
+        assert len(widths) == 16
+        assert max(widths) - min(widths) <= 1, job
 
 
 def test_plain_job_is_complete(page: Page) -> None:
@@ -189,6 +205,17 @@ def test_failed_job_says_so(page: Page) -> None:
     assert page.text("#outcome") == "4 records unaccounted for; ledger imbalanced."
     assert page.count("#verdict.bad li") == 2
     assert page.count("#outcome svg.bad") == 1
+
+
+def test_nobody_watching_is_not_quiet(page: Page, backend: Backend) -> None:
+    """Where no machine has counters, the page does not claim that there was no alarm."""
+    timeline = backend.jobs["supernova"].timeline
+    zeros = [[0] * 30 for _ in timeline["clusters"]]
+    timeline["series"] |= {"ecc_corrected": zeros, "ecc_uncorrected": zeros}
+    timeline["alarms"] = []
+    page.open("supernova")
+    assert page.text("#event") == "2,100,654 of 2,204,101 pages indexed."
+    assert page.text("#alarms").startswith("Alarms are made from the machines' own error counters")
 
 
 def test_failure_comes_before_the_burst(page: Page, backend: Backend) -> None:

@@ -206,6 +206,7 @@ def test_failures_back_off_and_end() -> None:
             known = interpret(Reply(503), now, known)
             assert not known.allows("http://a.org/y", TOKEN)
             waits.append(known.expires_at - now)
+            assert (known.failing_since, known.failures) == (NOW, len(waits))
             now = known.expires_at
         assert waits[:4] == [300, 600, 1200, 2400]
         assert max(waits) == DAY

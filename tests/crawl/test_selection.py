@@ -6,7 +6,8 @@ import io
 from collections import Counter
 from dataclasses import replace
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sealedbeam.pipeline.crawl.frontier import NEVER, PAGES, UNKNOWN, Row, State
 from sealedbeam.pipeline.crawl.frontier_store import FRONTIER, ShardWriter, shard_of
@@ -19,29 +20,31 @@ from sealedbeam.pipeline.crawl.selection import (
     needs_links,
     select_due,
 )
+from sealedbeam.pipeline.errors import IntegrityError
 
 from tests.support.crawl_rows import shard_of_rows
 
 NOW = 5
-LIMITS = st.sampled_from([0, 1, 2, 3, 5, UNLIMITED])
-HOSTS = ("a.org", "b.org", "b.org:81", "c.org")
+LIMITS = st.sampled_from([0, 1, 2, 3, 5, *[UNLIMITED] * 5])
+HOSTS = ("a.org", "b.org", "b.org-c.net", "b.org:81")  # their addresses are in another order
 ROWS = st.builds(
-    lambda host, name, **values: Row(f"http://{host}/{name}", host, **values),
+    lambda scheme, host, name, **values: Row(f"{scheme}://{host}/{name}", host, **values),
+    st.sampled_from(["http", "https"]),
     st.sampled_from(HOSTS),
     st.integers(0, 60),
-    state=st.sampled_from([State.UNFETCHED, State.FETCHED, State.FAILED, State.DUPLICATE]),
-    depth=st.sampled_from([0, 1, 2, UNKNOWN]),
+    state=st.sampled_from([*[State.UNFETCHED] * 3, State.FETCHED, State.FAILED, State.DUPLICATE]),
+    depth=st.sampled_from([*[0, 1, 1, 2] * 3, UNKNOWN]),
     discovered_round=st.integers(1, 2),
-    next_at=st.sampled_from([0, 5, 6, NEVER]),
+    next_at=st.sampled_from([*[0, 5] * 4, 6, NEVER]),
     linked_depth=st.sampled_from([-1, 0, 1, 2]),
 )
-FRONTIERS = st.lists(ROWS, max_size=40).map(lambda rows: {row.url: row for row in rows})
+FRONTIERS = st.lists(ROWS, max_size=30).map(lambda rows: {row.url: row for row in rows})
 QUOTAS = st.builds(
     Quotas,
     depth_max=st.sampled_from([0, 1, 2, UNLIMITED]),
-    pages_max=LIMITS,
-    pages_per_host_max=LIMITS,
-    round_max=st.sampled_from([0, 1, 2, 3, 8, 100]),
+    pages_max=LIMITS | st.integers(5, 20),
+    pages_per_host_max=LIMITS | st.integers(2, 6),
+    round_max=st.sampled_from([0, 1, 2, 3, 8, *[100] * 3]),
     round_per_host_max=LIMITS,
 )
 
@@ -99,6 +102,7 @@ def fast_selection(
     return rows_of(combine(offers, quotas, pages_left), FRONTIER)
 
 
+@settings(max_examples=300)
 @given(
     FRONTIERS,
     QUOTAS,
@@ -156,3 +160,5 @@ def test_pages_are_counted_by_host() -> None:
     }
     assert count_pages(shard_of_rows(frontier)) == Counter({"a.org": 3})
     assert count_pages(shard_of_rows({})) == Counter()
+    with pytest.raises(IntegrityError, match="no shard of frontier 1"):
+        count_pages(io.BytesIO(b"PAR1"))

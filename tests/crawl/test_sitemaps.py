@@ -51,7 +51,7 @@ EXPECTED = Sitemap(pages("http://a.org/1", "http://a.org/2?x=1&y=2"))
         PLAIN.replace(b"<loc>", b"<loc>\n  ").replace(b"</loc>", b"\n</loc>"),
         PLAIN.replace(b"http://a.org/1", b"<![CDATA[http://a.org/1]]>"),
         PLAIN.replace(b"http://a.org/1", b"/1"),
-        PLAIN.replace(b"<loc>", b"<image:loc>http://a.org/i.png</image:loc><loc>").replace(
+        PLAIN.replace(b"</loc>", b"</loc><image:loc>http://a.org/i.png</image:loc>").replace(
             b"<urlset", b'<urlset xmlns:image="x"'
         ),
         PLAIN.replace(b"</loc>", b"</loc><priority>0.5</priority><lastmod>soon</lastmod>"),

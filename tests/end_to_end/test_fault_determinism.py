@@ -18,6 +18,9 @@ from sealedbeam.faults.plan import parse_plan
 from sealedbeam.faults.widths import Width
 from sealedbeam.monitoring.live import read_live_view
 from sealedbeam.monitoring.textfile import render_ledger, render_truth
+from sealedbeam.pipeline.integrity.ledger import merge_accounts
+from sealedbeam.pipeline.jobs.prepare import claim
+from sealedbeam.pipeline.jobs.tasks import execute, map_task
 
 from tests.support.campaigns import flips, make_plan
 from tests.support.faulty_jobs import prepare_job, seeded_bytes
@@ -118,6 +121,24 @@ def test_killed_workers_do_not_show(tmp_path: Path, expected: dict[str, bytes]) 
     job.run(2, kill_now_and_then)
     assert len(killed) == 3
     assert written_and_shown(job.output) == expected
+
+
+def test_stopped_job_is_shown_and_goes_on_to_the_same(
+    tmp_path: Path, expected: dict[str, bytes]
+) -> None:
+    """What had committed is shown exactly; the same command given again ends as if undisturbed."""
+    stopped = prepared(tmp_path / "index")
+    claim(stopped.context)
+    for part in stopped.parts()[:3]:
+        execute(stopped.context, map_task(part))
+    view = read_live_view(stopped.output)
+    committed = merge_accounts(entry.hops for entry in stopped.entries())
+    assert (view.status, view.parts["committed"]) == ("stopped", 3)
+    for hop, account in committed.items():
+        assert account.to_json() == view.hops[hop].to_json()
+    again = prepared(tmp_path / "index")
+    again.run_here()
+    assert written_and_shown(again.output) == expected
 
 
 def test_seed_decides(tmp_path: Path, expected: dict[str, bytes]) -> None:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sealedbeam.pipeline.errors import IntegrityError, UsageError
-from sealedbeam.pipeline.integrity.channel import Place
+from sealedbeam.pipeline.integrity.channel import PerfectChannel, Place
 from sealedbeam.pipeline.integrity.ladder import Casualty
 from sealedbeam.pipeline.integrity.lineage import Origin
+from sealedbeam.pipeline.jobs.entry import Entry
+from sealedbeam.pipeline.jobs.files import commit_task
 from sealedbeam.pipeline.jobs.quarantine import (
     INPUT_STAGE,
     RAW_BYTES_MAX,
@@ -90,3 +92,18 @@ def test_unfinished_job_tells_what_it_has(tmp_path: Path) -> None:
     job.map_here()
     (row,) = read_quarantine(job.output)
     assert row.source_offset == archive.records[2].offset
+
+
+def test_what_the_comparison_of_pages_set_aside_is_told_too(tmp_path: Path) -> None:
+    """Every task counts, also the one whose name has no number."""
+    job = Job.make(tmp_path, {"a.warc.gz": build_archive(3).data})
+    job.map_here()
+    context = job.context
+    entry = Entry("duplicates", context.configuration_hash)
+    quarantine = Quarantine("duplicates", ())
+    quarantine.add_record(
+        "runs", Casualty(b"digests-0", "bad_seal", 3, Place("", "", 0), b"?"), None
+    )
+    transit = PerfectChannel().begin("duplicates")
+    commit_task(context.store, entry, quarantine, transit)
+    assert quarantine.rows == read_quarantine(job.output)

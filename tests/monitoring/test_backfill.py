@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from sealedbeam.monitoring.backfill import (
 )
 from sealedbeam.monitoring.collector import LedgerCollector
 from sealedbeam.monitoring.machine_errors import MachineErrors
+from sealedbeam.monitoring.replay import view_until
 from sealedbeam.monitoring.timeline import WINDOWS_MAX, Site, build_timeline
 from sealedbeam.monitoring.view import Campaign, Failure, View
 from sealedbeam.monitoring.windows import split_view
@@ -248,3 +250,19 @@ def test_job_without_a_scenario_has_one_window() -> None:
     """It spans the ledger's one minute."""
     view = View({"pages": HopAccount()}, Totals().reconciliation, (), make_summary(), COMMAND)
     assert duration_seconds(view) == 60
+
+
+@pytest.mark.parametrize("bin_seconds", [None, 10])
+def test_replay_shows_what_a_backfill_writes(bin_seconds: int | None) -> None:
+    """At each sample's time, a replay has the same value: rules see the same by either way."""
+    view = make_view(bin_seconds=bin_seconds)
+    assert view.campaign is not None
+    view = replace(view, campaign=replace(view.campaign, failures=FAILURES[:1]))
+    samples = render({"a": view})
+    timeless = {"sealedbeam_audited_records_total"}
+    for seconds in range(0, 181, 10):
+        replayed = view_until(view, seconds)
+        for kind in ("counter", "gauge"):
+            for key, value in totals_of(replayed, "a", kind).items():
+                found = dict(samples[key]).get(START + seconds)
+                assert found in {None, value} or key[0] in timeless, (key, seconds)

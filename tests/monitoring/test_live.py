@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sealedbeam.faults.journal import Fault, decode_journal, encode_journal
 from sealedbeam.monitoring.live import LiveReader, read_live_view
 from sealedbeam.monitoring.machine_errors import NO_ERRORS
 from sealedbeam.monitoring.publish import METRICS
@@ -292,3 +293,21 @@ def test_open_job_has_its_counters_from_the_start(finished: Job, tmp_path: Path)
     assert view.campaign is not None
     assert (view.campaign.injected, view.campaign.counter_bin_seconds) == ({}, 10)
     assert view.parts == {"pending": 1, "committed": 0}
+
+
+def test_journal_counts_once_it_is_as_it_was_committed(finished: Job, tmp_path: Path) -> None:
+    """One that another attempt is about to replace is left out; the one committed counts."""
+    for name in ("ledger/job.json", "faults/plan.json", "ledger/part-00000.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes((finished.output / name).read_bytes())
+    journal = "faults/journal-00000.parquet"
+    other = Fault("0", "single_bit", "pages", "00", "0", (1,), "oregon", "m", 0, 1)
+    (tmp_path / journal).write_bytes(encode_journal([other]))
+    campaign = read_live_view(tmp_path).campaign
+    assert campaign is not None
+    assert campaign.injected == {}
+    (tmp_path / journal).write_bytes((finished.output / journal).read_bytes())
+    campaign = read_live_view(tmp_path).campaign
+    assert campaign is not None
+    faults = decode_journal((finished.output / journal).read_bytes())
+    assert sum(campaign.injected.values()) == len(faults) > 1

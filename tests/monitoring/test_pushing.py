@@ -138,7 +138,7 @@ def test_address_loses_a_slash_alone() -> None:
 
 
 def test_end_of_a_job_is_pushed(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
-    """Results and jobs that cannot go on are pushed; what was finished before, and misuse, is not."""
+    """Results and jobs that cannot go on are pushed; misuse, and what was finished, is not."""
     summary = {"status": "incomplete", "ledger": "balanced", "hops": HOPS}
     with pushed_outcome(gateway.url, Path("some/crawl")) as tell:
         tell(Finished(summary, (), 4))

@@ -41,6 +41,11 @@ class Backend:
     jobs: dict[str, Job] = field(default_factory=make_all)
     is_broken: bool = False
     is_gone: bool = False
+    has_timeline: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        """Have the timelines ready."""
+        self.has_timeline.set()
 
     def answer(self, path: str, query: dict[str, str]) -> tuple[int, Any]:
         """Return status and value of one address of the API."""
@@ -53,7 +58,7 @@ class Backend:
             return 404, {"error": f"no job {query.get('name')!r}: see /api/jobs"}
         answers: dict[str, Callable[[], Any]] = {
             "/api/job": lambda: job.job,
-            "/api/timeline": lambda: job.timeline,
+            "/api/timeline": lambda: self.has_timeline.wait() and job.timeline,
             "/api/quarantine": lambda: list_rows(job, int(query["offset"]), int(query["limit"])),
             "/api/quarantine/bytes": lambda: cut_bytes(
                 job, int(query["row"]), int(query["offset"]), int(query["limit"])

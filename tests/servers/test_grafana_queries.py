@@ -1,0 +1,142 @@
+"""Every query of every dashboard, asked of a real Prometheus that has the supernova behind it.
+
+The time shown is wider than the campaign, as it is for whoever looks back: what holds a moment's
+value alone would be empty there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.servers.daemons import prometheus, run_promtool
+from tests.support.jobs import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.servers.conftest import Story
+    from tests.servers.daemons import Labels, Prometheus
+
+DASHBOARDS = sorted((ROOT / "configs" / "grafana" / "dashboards").glob("*.json"))
+MARGIN_SECONDS = 600  # Prometheus takes a sample of 5 minutes ago for one of now
+STEP_SECONDS = 30
+EMPTY = {
+    ("burst", "Alert: GeoBurst"): "promtool makes no alerts over the past",
+    ("burst", "Alerts of one cluster"): "likewise; and there are none in this story",
+    ("burst", "Other alerts"): "likewise",
+}
+
+
+@dataclass(frozen=True)
+class Query:
+    """What a panel or an annotation asks, and the matchers of its variables still in it."""
+
+    dashboard: str
+    title: str
+    expression: str
+    instant: bool
+
+    def __str__(self) -> str:
+        return f"{self.dashboard}: {self.title}"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The time that a dashboard shows, of a Prometheus."""
+
+    server: Prometheus
+    start: float
+    end: float
+
+    def ask(self, query: Query, **chosen: str) -> dict[Labels, Any]:
+        """Return what Grafana would get for a query, for the variables that are chosen."""
+        values = {"job_name": ".*", "cluster": ".*", "__range": f"{self.end - self.start:.0f}s"}
+        text = re.sub(r"\$(\w+)", lambda found: (values | chosen)[found[1]], query.expression)
+        if query.instant:
+            return dict(self.server.query(text, self.end))
+        return dict(self.server.query_range(text, self.start, self.end, STEP_SECONDS))
+
+
+def queries_of(path: Path) -> Iterator[Query]:
+    board = json.loads(path.read_text())
+    for panel in board["panels"]:
+        for target in panel.get("targets", []):
+            title = f"{panel['title']} {target['refId']}"
+            yield Query(path.stem, title, target["expr"], target.get("instant", False))
+    for annotation in board["annotations"].get("list") or []:
+        yield Query(path.stem, annotation["name"], annotation["expr"], instant=False)
+
+
+QUERIES = [query for path in DASHBOARDS for query in queries_of(path)]
+
+
+def write_truth(campaign: Path, start: int, end: int) -> str:
+    """Return what a scrape of each job's faults.prom, with its name as a label, has at two times.
+
+    At the start nothing was injected yet.
+    """
+    lines: dict[str, list[str]] = {}
+    for path in sorted(campaign.glob("**/faults.prom")):
+        name = path.parent.relative_to(campaign).as_posix()
+        for family in text_string_to_metric_families(path.read_text()):
+            into = lines.setdefault(family.name, [f"# TYPE {family.name} counter"])
+            for sample in family.samples:
+                pairs = {"job_name": name, **sample.labels}
+                text = ",".join(f'{key}="{value}"' for key, value in pairs.items())
+                into.append(f"{sample.name}{{{text}}} 0 {start}")
+                into.append(f"{sample.name}{{{text}}} {sample.value:g} {end}")
+    return "".join(f"{line}\n" for listed in lines.values() for line in listed) + "# EOF\n"
+
+
+@pytest.fixture(scope="module")
+def shown(supernova: Story, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
+    """Yield the story together with its truth, and more time than it took."""
+    folder = tmp_path_factory.mktemp("grafana")
+    campaign = supernova.job.parents[1]
+    end = int(supernova.at(supernova.plan["duration_seconds"]))
+    blocks = [path.parent for path in (campaign.parent / "data").glob("*/meta.json")]
+    assert blocks != []
+    for block in blocks:
+        shutil.copytree(block, folder / "data" / block.name)
+    written = folder / "truth.om"
+    written.write_text(write_truth(campaign, supernova.start, end))
+    data = str(folder / "data")
+    run_promtool("tsdb", "create-blocks-from", "openmetrics", str(written), data)
+    with prometheus(campaign.parent / "prometheus.yml", folder / "data") as server:
+        yield Shown(server, supernova.start - MARGIN_SECONDS, end + MARGIN_SECONDS)
+
+
+def test_queries_are_found() -> None:
+    """No panel but those of the runbook is without a query, and no query is without a panel."""
+    found = {(query.dashboard, query.title.rpartition(" ")[0]) for query in QUERIES}
+    for path in DASHBOARDS:
+        panels = [panel for panel in json.loads(path.read_text())["panels"] if "title" in panel]
+        asking = [panel for panel in panels if panel["type"] not in {"row", "text"}]
+        assert {(path.stem, panel["title"]) for panel in asking} <= found
+    assert {query.dashboard for query in QUERIES} == {"overview", "world", "burst", "comparison"}
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=str)
+def test_query_returns_data(query: Query, shown: Shown) -> None:
+    """Every query has an answer with all jobs chosen, but those of which the reason is known."""
+    found = shown.ask(query)
+    assert bool(found) is ((query.dashboard, query.title) not in EMPTY), query.expression
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=str)
+def test_query_returns_data_of_one_job(query: Query, shown: Shown, supernova: Story) -> None:
+    """Choosing the job leaves every query its answer, and no other job in it."""
+    if (query.dashboard, query.title) in EMPTY:
+        return
+    found = shown.ask(query, job_name=re.escape(supernova.job_name).replace("\\", "\\\\"))
+    assert found, query.expression
+    names = {dict(labels).get("job_name", supernova.job_name) for labels in found}
+    assert names == {supernova.job_name}
