@@ -15,7 +15,7 @@ CHECKED   := $(PACKAGES) tests seeds
 DEMO      := demo/index
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format types pytest servers fuzz bench clean
+.PHONY: help install demo test lint format types pytest servers dashboards fuzz bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -61,6 +61,9 @@ pytest: $(INSTALLED) ## the tests alone, on two cores
 
 servers: $(INSTALLED) ## tests with real servers: prometheus and others, of Debian
 	$(BIN)/pytest tests/servers
+
+dashboards: $(INSTALLED) ## generate configs/grafana/dashboards from the code and the runbook
+	$(BIN)/python -m sealedbeam.monitoring.dashboards
 
 fuzz: $(FUZZER) ## fuzz what reads bytes: make fuzz SECONDS=60 TARGET=block
 	$(BIN)/python -m tests.fuzz.campaign $(SECONDS) $(TARGET)

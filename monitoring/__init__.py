@@ -18,6 +18,7 @@ plots       bars and timelines as SVG
 campaign_report  campaign.html: what each protection bought
 campaign_timeline  when and where its faults struck
 publish     writes all of them beside a job's results
+dashboards  a package: Grafana's dashboards as code; for development alone
 sky         directions on the sphere, even grids, the turning Earth
 network_filter  how much better a burst from a direction explains counts; its thresholds
 localisation    where a burst came from, and how surely

@@ -204,6 +204,7 @@ def strips(
         .show_value(common.VisibilityMode.NEVER)
         .max_data_points(120)  # more than fits is not drawn at all
         .row_height(0.9)
+        .fill_opacity(90)
         .legend(legend.placement(common.LegendPlacement.BOTTOM).show_legend(show_legend=True))
     )
 

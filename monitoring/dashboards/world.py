@@ -114,7 +114,7 @@ def _map(title: str, text: str, by_cluster: str, bounds: tuple[Step, ...]) -> ma
         .with_transformation(transform("convertFieldType", conversions=numbers, fields={}))
         .thresholds(steps(*bounds))
         .color_scheme(by_threshold())
-        .view(maps.MapViewConfig().id("zero").lat(20).lon(0).zoom(1))
+        .view(maps.MapViewConfig().id("coords").lat(20).lon(0).zoom(1))
         .basemap(shared.MapLayerOptions().type("default").name("Basemap"))
         .layers([layer.config({"showLegend": True, "style": style}).tooltip(tooltip=True)])
         .controls(maps.ControlsOptions().show_zoom(show_zoom=True).mouse_wheel_zoom(_NO_WHEEL))

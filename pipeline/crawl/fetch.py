@@ -30,8 +30,9 @@ _CHUNK_BYTES = 1 << 16
 _SMALL_BODY_BYTES = 1 << 18
 _LARGE_BODIES_MAX = 8
 _HEAD_LINE_BYTES = 1 << 14
+REFUSED_ADDRESS = "refused_address"
 _ERRORS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
-    ((RefusedAddressError,), "refused_address"),
+    ((RefusedAddressError,), REFUSED_ADDRESS),
     ((aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError), "tls"),
     ((UnknownHostError,), "name"),
     ((TimeoutError,), "timeout"),
@@ -250,5 +251,5 @@ def _response_head(
 def _name_error(problem: Exception) -> str:
     """Return the word for what went wrong before a response was there."""
     if isinstance(problem.__cause__, RefusedAddressError):
-        return "refused_address"
+        return REFUSED_ADDRESS
     return next((word for kinds, word in _ERRORS if isinstance(problem, kinds)), "protocol")

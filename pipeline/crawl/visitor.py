@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from .fetch import Exchange
+from .fetch import REFUSED_ADDRESS, Exchange
 from .hosts import HostRow, robots_of
 from .pace import THROTTLED, after_page, after_robots, robots_url
 from .politeness import HostQueues
@@ -174,6 +174,11 @@ class Visitor:
             self._keep(Answer(AnswerKind.ROBOTS_REDIRECT, url, host, exchange))
             url = target
             await asyncio.sleep(self._manners.delay_seconds)
+        if exchange.error == REFUSED_ADDRESS:  # nothing of this host will ever be asked for
+            for row in waiting:
+                refused = Exchange(row.url, exchange.time_seconds, error=REFUSED_ADDRESS)
+                self._keep(Answer(AnswerKind.PAGE, row.url, host, refused))
+            waiting = []
         self._keep(Answer(AnswerKind.ROBOTS, url, host, exchange))
         known = after_robots(self._hosts[host], exchange, self._manners.product_token)
         self._hosts[host] = known

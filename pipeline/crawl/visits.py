@@ -13,6 +13,7 @@ import base64
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from .fetch import REFUSED_ADDRESS
 from .frontier import NEVER, State, Visited, clean_header, visit_of
 from .retry import (
     DEFAULT_REFETCH,
@@ -22,6 +23,7 @@ from .retry import (
     next_try,
     parse_retry_after,
 )
+from .robots import Outcome
 from .urls import canonical
 from .values import Digest
 from .visitor import AnswerKind
@@ -39,10 +41,11 @@ from .wire_digests import compare_digests
 if TYPE_CHECKING:
     from .fetch import Exchange
     from .frontier import Row
+    from .hosts import HostRow
     from .retry import RefetchPolicy, RetryPolicy
     from .visitor import Answer
 
-_FINAL_ERRORS: Final = ("refused_address",)
+_FINAL_ERRORS: Final = (REFUSED_ADDRESS,)
 _BROKEN_OFF: Final = ("disconnect", "time")
 _REVISIT_MIME: Final = "warc/revisit"
 
@@ -74,22 +77,20 @@ class Schedule:
     refetch: RefetchPolicy = DEFAULT_REFETCH
 
 
-def settle(row: Row, answer: Answer, schedule: Schedule, robots_expires_at: int) -> Settled:
+def settle(row: Row, answer: Answer, schedule: Schedule, host: HostRow) -> Settled:
     """Return what `answer` makes of the address of `row`.
 
     Args:
         row: what was known before; its archive, if it has one, is referred to.
         answer: to the request for its page, or the denial.
         schedule: when to ask again.
-        robots_expires_at: when the host's robots.txt is asked for again, for a denial.
+        host: what is known of its host; for a denial, whether there were rules.
     """
     exchange = answer.exchange
     now = int(exchange.time_seconds)
     before = replace(visit_of(row), fetched_at=now, reason="", redirect_to="", status=0)
     if answer.kind is AnswerKind.DENIED:
-        return Settled(
-            replace(before, state=State.ROBOTS_DENIED, attempts=0, next_at=robots_expires_at)
-        )
+        return Settled(_deny(before, host))
     before = replace(before, status=exchange.status)
     failure = _find_failure(row, exchange, schedule)
     if failure:
@@ -108,6 +109,15 @@ def settle(row: Row, answer: Answer, schedule: Schedule, robots_expires_at: int)
     if digest == row.payload_digest and row.warc_file and not exchange.truncated:
         return _settle_unchanged(row, before, exchange, schedule, PROFILE_IDENTICAL)
     return _settle_page(row, before, exchange, schedule, digest)
+
+
+def _deny(visit: Visited, host: HostRow) -> Visited:
+    """Return a visit that robots.txt has forbidden, by its rules or because nobody could ask."""
+    if host.robots_outcome is Outcome.RULES:
+        denied = replace(visit, state=State.ROBOTS_DENIED, attempts=0)
+    else:
+        denied = replace(visit, state=State.FAILED, reason="robots_unreachable")
+    return replace(denied, next_at=host.expires_at)
 
 
 def _find_failure(row: Row, exchange: Exchange, schedule: Schedule) -> str:

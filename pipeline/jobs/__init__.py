@@ -29,6 +29,8 @@ recorder        what a worker has in hand, in memory that outlives it
 supervision     what follows from workers that die or stand still
 poison          records that harm who works on them, and the list of those to skip
 report          what a worker tells the driver
+work            what workers can be asked to do
+crawl           the crawl as a job
 engine          any other runner of Beam
 index_job       the index job, end to end
 audit           verifies every byte of an output

@@ -58,18 +58,17 @@ def test_a_crawl_goes_straight_into_an_index(tmp_path: Path) -> None:
         assert subprocess.run(check, check=False, capture_output=True).returncode == 0
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_a_crawl_that_is_killed_goes_on(tmp_path: Path, seed: int) -> None:
+def test_a_crawl_that_is_killed_goes_on(tmp_path: Path) -> None:
     """After every kill all that was answered is kept: only requests under way are repeated."""
     with LocalWeb(HOSTS, PAGES) as web:
         line = words(tmp_path / "crawl", web.url(0, 0), delay_seconds=0.02)
         kills = 0
-        for attempt in range(40):
+        for attempt in range(100):
             process = subprocess.Popen(
                 line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
             )
             try:
-                process.wait(1.5 + (attempt * 7 + seed * 3) % 11 / 5)
+                process.wait(min(1.5 + attempt, 60))
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.communicate()
@@ -117,4 +116,5 @@ def test_addresses_inside_are_not_crawled_without_leave(tmp_path: Path) -> None:
         )
         summary = run(line)
         assert web.asked == []
-        assert summary["states"] in ({"robots_denied": 1}, {"failed": 1})
+        assert summary["states"] == {"failed": 1}
+        assert summary["reasons"] == {"refused_address": 1}

@@ -30,6 +30,15 @@ class Reply(NamedTuple):
     fields: tuple[tuple[str, str], ...] = (("Content-Type", "text/html; charset=utf-8"),)
 
 
+class _Server(ThreadingHTTPServer):
+    """Goes on when a client breaks off."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_request: Any) -> None:
+        """Keep quiet: clients are killed here on purpose."""
+
+
 class LocalWeb:
     """A web of so many hosts with so many pages each.
 
@@ -45,8 +54,7 @@ class LocalWeb:
         self.asked: list[str] = []
         self.special: dict[str, Callable[[dict[str, str]], Reply | None]] = {}
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("0.0.0.0", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("0.0.0.0", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
 
     def __enter__(self) -> Self:

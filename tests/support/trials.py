@@ -205,12 +205,14 @@ class _InPlace(driver.Workers):
 
     def begin(
         self,
-        context: JobContext,
+        context: str,
         listen: Callable[[dict[str, Any]], None],
         lock: int | None = None,  # noqa: ARG002 - nobody inherits it
+        *,
+        record_seconds: float,  # noqa: ARG002 - nobody looks at a clock
     ) -> None:
         """Take the job."""
-        self._job = context
+        self._job = JobContext.from_json(context)
         self._listen = listen
 
     def run(self, tasks: Sequence[Task]) -> None:

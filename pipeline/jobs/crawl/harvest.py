@@ -109,7 +109,7 @@ class Harvester:
             self._add_robots(answer)
             return False
         row = rows[answer.url]
-        settled = settle(row, answer, self._schedule, hosts[answer.host].expires_at)
+        settled = settle(row, answer, self._schedule, hosts[answer.host])
         self._entry.count("visits", settled.visit.state)
         if settled.visit.reason:
             self._entry.count("reasons", settled.visit.reason)

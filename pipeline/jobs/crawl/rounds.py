@@ -17,7 +17,7 @@ from sealedbeam.pipeline.crawl.frontier_store import FRONTIER, shard_of
 from sealedbeam.pipeline.crawl.urls import host_of
 from sealedbeam.pipeline.jobs.entry import Entry, encode_entry, entry_path
 
-from .names import DIGESTS, EVENTS, FOLDERS, HOSTS, LOG, SEEDS, WARC, compare_task, select_task
+from .names import DIGESTS, EVENTS, FOLDERS, HOSTS, SEEDS, WARC, compare_task, select_task
 from .names import FRONTIER as FRONTIER_FOLDER
 from .rows import commit_rows, paths_in
 from .selecting import next_due
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .context import CrawlContext
 
 SUMMARY = "summary.json"
-_PATIENCE_SECONDS = 600
+_PATIENCE_SECONDS = 90
 """A crawl waits so long for an address that is to be tried again; beyond that it ends."""
 
 
@@ -150,4 +150,4 @@ class Crawl:
         }
         wanted = (FRONTIER_FOLDER, HOSTS, DIGESTS)
         keep |= {path for entry in latest for folder in wanted for path in paths_in(entry, folder)}
-        self.context.store.sweep(keep, tuple(folder for folder in FOLDERS if folder != LOG))
+        self.context.store.sweep(keep, FOLDERS)
