@@ -18,7 +18,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sealedbeam.pipeline.config import JobConfig
-from sealedbeam.pipeline.crawl.values import Container
 from sealedbeam.pipeline.errors import IntegrityError, UsageError
 from sealedbeam.pipeline.integrity.block import write_block
 from sealedbeam.pipeline.integrity.channel import PerfectChannel
@@ -40,6 +39,7 @@ from sealedbeam.pipeline.jobs.tasks import (
     reduce_tasks,
     required_entry,
 )
+from sealedbeam.pipeline.warc.values import Container
 
 from .campaign_cells import CELLS, Cell, Chosen
 from .explain import compare_bytes, list_checks

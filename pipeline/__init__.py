@@ -1,7 +1,8 @@
 """The pipeline: sealed records from web archives to a proven index.
 
 integrity    seals, blocks, correction, the ladder and the ledger
-crawl        reads web archives
+warc         reads and writes web archives
+crawl        which addresses to ask for, when, and what the answers mean
 index        parses, tokenises, inverts, merges and searches
 jobs         plans, commits, resumes and supervises
 records      the values that travel between the stages

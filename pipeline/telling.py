@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .console import complain, show
-from .crawl.lookalikes import describe_lookalike
+from .warc.lookalikes import describe_lookalike
 from .display import describe_differences, describe_quarantine, describe_summary, to_json
 from .errors import IntegrityError, UsageError
 from .filesystems import open_source

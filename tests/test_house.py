@@ -132,7 +132,7 @@ def test_light_modules_start_at_once(module: str) -> None:
         ("pipeline.integrity.seal", "from sealedbeam.pipeline.records import Page"),
         ("pipeline.integrity.seal", "from sealedbeam.pipeline import records"),
         ("pipeline.crawl.warc", "import sealedbeam.pipeline.index.parse"),
-        ("pipeline.index.parse", "def f():\n    from sealedbeam.pipeline.crawl import warc"),
+        ("pipeline.index.parse", "def f():\n    from sealedbeam.pipeline.warc import parts"),
         ("pipeline.config", "from sealedbeam.faults.plan import Plan"),
         ("pipeline.jobs.driver", "from sealedbeam.monitoring import metrics"),
         ("monitoring.metrics", "from sealedbeam.faults.journal import Journal"),
@@ -154,7 +154,7 @@ def test_outward_import_is_found(module: str, line: str) -> None:
     [
         ("pipeline.cli.observer", "from sealedbeam.monitoring import metrics"),
         ("pipeline.crawl.transforms", "import apache_beam as beam"),
-        ("pipeline.jobs.map_job", "from sealedbeam.pipeline.crawl import warc"),
+        ("pipeline.jobs.map_job", "from sealedbeam.pipeline.warc import parts"),
         ("pipeline.integrity.seal", "from sealedbeam.pipeline.recordsmith import x"),
         ("monitoring.burst_detector", "from sealedbeam.faults.topology import Cluster"),
     ],

@@ -1,24 +1,4 @@
-"""Web archives: reading them record by record, past damage, in parts that fit together.
-
-warc          parts of an archive, their extents, reading one record again
-framing       what the kinds of archive have in common
-members       archives with one compressed member for each record
-plain         archives whose records lie end to end
-resync        where reading goes on after damage
-effort        bounds the work that is spent on bytes without getting a record
-codec         inflates one member, proven complete
-gzip_member   gzip members, fast and exactly
-gzip_format   header and trailer of a gzip member
-frames        Zstandard and LZ4 frames
-listing       lists of what archives should hold, and the differences
-window        bounded views of stored bytes and of inflated streams
-warc_header   WARC and HTTP headers, field by field
-warc_record   a record and its page, from complete bytes
-digests       declared digests: good, absent or bad
-detect        how an archive is laid out
-lookalikes    what a file is that is no archive
-source        the seam to files, stores or memory
-values        what the reader returns, and its vocabulary
+"""The web: which addresses to ask for, when, how politely, and what the answers mean.
 
 urls           the one spelling of a web address
 filters        the user's rules for which addresses a crawl takes
@@ -31,23 +11,13 @@ sealed_rows    rows as Arrow tables, each with its CRC-32C
 frontier_store shards of the frontier: Parquet files, merged round by round
 hosts          what a crawl knows of each host
 selection      which addresses a round asks for
+addresses      which network addresses may be connected to
+resolver       hosts to such addresses
+politeness     whose turn it is, without clock or network
+fetch          one HTTP exchange, bounded in every phase
+pace           what a host's answers mean for its row
+visitor        visits the pages of one task, a thousand hosts at once
+visits         what an answer makes of an address
+wire_digests   the digests that a server sends along
+fetch_log      the append log of a task
 """
-
-from .detect import detect_container
-from .source import ByteSource, BytesSource
-from .values import Container, Digest, Extent, Reason, Region, WarcRecord
-from .warc import PartReader, read_record
-
-__all__ = [
-    "ByteSource",
-    "BytesSource",
-    "Container",
-    "Digest",
-    "Extent",
-    "PartReader",
-    "Reason",
-    "Region",
-    "WarcRecord",
-    "detect_container",
-    "read_record",
-]

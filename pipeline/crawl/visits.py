@@ -13,6 +13,17 @@ import base64
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from sealedbeam.pipeline.warc.values import Digest
+from sealedbeam.pipeline.warc.writer import (
+    PROFILE_IDENTICAL,
+    PROFILE_NOT_MODIFIED,
+    Written,
+    digest_of,
+    write_request,
+    write_response,
+    write_revisit,
+)
+
 from .fetch import REFUSED_ADDRESS
 from .frontier import NEVER, State, Visited, clean_header, visit_of
 from .retry import (
@@ -25,17 +36,7 @@ from .retry import (
 )
 from .robots import Outcome
 from .urls import canonical
-from .values import Digest
 from .visitor import AnswerKind
-from .warc_writer import (
-    PROFILE_IDENTICAL,
-    PROFILE_NOT_MODIFIED,
-    Written,
-    digest_of,
-    write_request,
-    write_response,
-    write_revisit,
-)
 from .wire_digests import compare_digests
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from .values import Digest
+from sealedbeam.pipeline.warc.values import Digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

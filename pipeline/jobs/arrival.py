@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sealedbeam.pipeline.crawl.values import Digest
 from sealedbeam.pipeline.integrity.lineage import Origin
+from sealedbeam.pipeline.warc.values import Digest
 
 from .quarantine import RAW_BYTES_MAX
 from .reading import RawBytes
 
 if TYPE_CHECKING:
-    from sealedbeam.pipeline.crawl.values import Region, WarcRecord
+    from sealedbeam.pipeline.warc.values import Region, WarcRecord
 
     from .context import JobContext
     from .entry import Entry

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sealedbeam.pipeline.config import JobConfig
-from sealedbeam.pipeline.crawl.values import Container
 from sealedbeam.pipeline.errors import IntegrityError, UsageError
 from sealedbeam.pipeline.integrity.block import seal_record
 from sealedbeam.pipeline.integrity.channel import PerfectChannel
@@ -25,6 +24,7 @@ from sealedbeam.pipeline.integrity.lineage import Origin
 from sealedbeam.pipeline.manifest import FILE_NAME, decode_manifest, format_crc32c
 from sealedbeam.pipeline.parquet import read_checked
 from sealedbeam.pipeline.records import Document
+from sealedbeam.pipeline.warc.values import Container
 
 from .context import JobContext
 from .entry import decode_entry

@@ -28,9 +28,9 @@ from .store import Store
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sealedbeam.pipeline.crawl.source import ByteSource
     from sealedbeam.pipeline.integrity.channel import Channel
     from sealedbeam.pipeline.integrity.ladder import Policy
+    from sealedbeam.pipeline.warc.source import ByteSource
 
     from .entry import Entry
 

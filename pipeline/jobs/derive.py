@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from sealedbeam.pipeline.crawl.values import WarcRecord
-from sealedbeam.pipeline.crawl.warc import read_record
 from sealedbeam.pipeline.index.http_body import decode_body
 from sealedbeam.pipeline.index.parse import Parsed, parse_page
 from sealedbeam.pipeline.integrity.lineage import Origin
+from sealedbeam.pipeline.warc.parts import read_record
+from sealedbeam.pipeline.warc.values import WarcRecord
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sealedbeam.pipeline.crawl.listing import (
+from sealedbeam.pipeline.errors import IntegrityError, UsageError
+from sealedbeam.pipeline.warc.listing import (
     MAX_LISTING_BYTES,
     Capture,
     Listing,
@@ -20,9 +21,8 @@ from sealedbeam.pipeline.crawl.listing import (
     parse_listing,
     timestamp_of,
 )
-from sealedbeam.pipeline.crawl.values import WarcRecord
-from sealedbeam.pipeline.crawl.warc import PartReader
-from sealedbeam.pipeline.errors import IntegrityError, UsageError
+from sealedbeam.pipeline.warc.parts import PartReader
+from sealedbeam.pipeline.warc.values import WarcRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sealedbeam.pipeline.crawl.values import Region
 from sealedbeam.pipeline.errors import IntegrityError
 from sealedbeam.pipeline.integrity.block import BLOCK_TARGET_BYTES, write_block
 from sealedbeam.pipeline.integrity.channel import PerfectChannel
 from sealedbeam.pipeline.integrity.ladder import Carried, Casualty, carry
 from sealedbeam.pipeline.integrity.lineage import Origin
+from sealedbeam.pipeline.warc.values import Region
 
 from .arrival import Arrival
 from .derive import derive_documents, derive_pages

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sealedbeam.pipeline.crawl.values import Container
+from sealedbeam.pipeline.warc.values import Container
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

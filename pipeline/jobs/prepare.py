@@ -8,7 +8,6 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sealedbeam.pipeline.crawl.detect import detect_container
 from sealedbeam.pipeline.errors import IntegrityError, UsageError
 from sealedbeam.pipeline.filesystems import (
     FOLDER,
@@ -20,6 +19,7 @@ from sealedbeam.pipeline.filesystems import (
 from sealedbeam.pipeline.integrity.channel import PerfectChannel
 from sealedbeam.pipeline.integrity.checksum import crc32c_of_pieces
 from sealedbeam.pipeline.manifest import FILE_NAME, format_crc32c
+from sealedbeam.pipeline.warc.detect import detect_container
 
 from .context import JobContext
 from .expect import read_listings
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sealedbeam.pipeline.config import JobConfig
-    from sealedbeam.pipeline.crawl.source import ByteSource
     from sealedbeam.pipeline.integrity.channel import ChannelReference
+    from sealedbeam.pipeline.warc.source import ByteSource
 
     from .store import Store
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from sealedbeam.pipeline.crawl.values import Extent, Region, WarcRecord
-from sealedbeam.pipeline.crawl.warc import PartReader, inflated_window
+from sealedbeam.pipeline.warc.parts import PartReader, inflated_window
+from sealedbeam.pipeline.warc.values import Extent, Region, WarcRecord
 
 from .poison import EXCEEDS_MEMORY, Skip
 from .recorder import Stage
@@ -18,7 +18,7 @@ from .recorder import Stage
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sealedbeam.pipeline.crawl.window import InflatedWindow
+    from sealedbeam.pipeline.warc.window import InflatedWindow
 
     from .context import JobContext
     from .plan import Part

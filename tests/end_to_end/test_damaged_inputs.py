@@ -6,8 +6,8 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
-from sealedbeam.pipeline.crawl.values import Container
 from sealedbeam.pipeline.jobs.quarantine import INPUT_STAGE
+from sealedbeam.pipeline.warc.values import Container
 
 from tests.support.archives import (
     Archive,

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from sealedbeam.pipeline.crawl import Container
+from sealedbeam.pipeline.warc import Container
 
 from tests.support import monsters
 from tests.support.archives import flip_bit, pack, page_record

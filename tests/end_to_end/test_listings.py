@@ -7,11 +7,11 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from sealedbeam.pipeline.crawl import Container
 from sealedbeam.pipeline.display import describe_differences, describe_summary
 from sealedbeam.pipeline.errors import UsageError
 from sealedbeam.pipeline.jobs.audit import audit
 from sealedbeam.pipeline.jobs.expect import read_differences
+from sealedbeam.pipeline.warc import Container
 
 from tests.support.archives import Archive, build_archive
 from tests.support.jobs import Job, found_urls, summary_of

@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sealedbeam.pipeline.crawl.values import Container
 from sealedbeam.pipeline.jobs.audit import audit
 from sealedbeam.pipeline.jobs.map_job import derive_runs
 from sealedbeam.pipeline.jobs.poison import (
@@ -24,6 +23,7 @@ from sealedbeam.pipeline.jobs.poison import (
 from sealedbeam.pipeline.jobs.prepare import claim
 from sealedbeam.pipeline.jobs.tasks import execute, map_task
 from sealedbeam.pipeline.parquet import read_checked
+from sealedbeam.pipeline.warc.values import Container
 
 from tests.support.archives import pack, page_record, response_record, warcinfo_record
 from tests.support.jobs import Job, all_bytes, left_over, quarantined

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from sealedbeam.pipeline.crawl.detect import detect_container
-from sealedbeam.pipeline.crawl.source import BytesSource
-from sealedbeam.pipeline.crawl.values import Container, Region, WarcRecord
-from sealedbeam.pipeline.crawl.warc import PartReader, read_record
 from sealedbeam.pipeline.records import Page
+from sealedbeam.pipeline.warc.detect import detect_container
+from sealedbeam.pipeline.warc.parts import PartReader, read_record
+from sealedbeam.pipeline.warc.source import BytesSource
+from sealedbeam.pipeline.warc.values import Container, Region, WarcRecord
 
 from tests.fuzz.cursor import Cursor, edited
 from tests.fuzz.target import Target
@@ -31,7 +31,7 @@ from tests.support.archives import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sealedbeam.pipeline.crawl.values import Extent
+    from sealedbeam.pipeline.warc.values import Extent
 
 _CONTAINERS = tuple(container for container in Container if container.is_readable)
 _LIMITS_BYTES = (1 << 20, 512)
@@ -181,7 +181,7 @@ def seeds() -> Iterator[bytes]:
 TARGET = Target(
     check,
     seeds,
-    ("sealedbeam.pipeline.crawl", "sealedbeam.pipeline.records", "sealedbeam.pipeline.fields"),
+    ("sealedbeam.pipeline.warc", "sealedbeam.pipeline.records", "sealedbeam.pipeline.fields"),
     tokens=(
         *(b"WARC/1.0\r\n", b"WARC/1.1\r\n", b"\r\n\r\n", b"\x1f\x8b\x08", b"\r\n ", b"\n\n"),
         *(b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18", b"\x5d\x2a\x4d\x18", b"\x50\x2a\x4d\x18"),

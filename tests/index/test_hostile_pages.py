@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sealedbeam.pipeline.crawl import values
-from sealedbeam.pipeline.crawl.warc_header import WarcHeader, parse_warc_header
-from sealedbeam.pipeline.crawl.warc_record import build_record
 from sealedbeam.pipeline.index import limits, parse
 from sealedbeam.pipeline.index.html import MAX_TITLE_CHARACTERS, HtmlContent
 from sealedbeam.pipeline.index.limits import MAX_LINKS_CHARACTERS, MAX_TEXT_BYTES, Cut
 from sealedbeam.pipeline.index.links import MAX_LINKS
 from sealedbeam.pipeline.index.parse import Parsed, Rejected, RejectReason, parse_page
+from sealedbeam.pipeline.warc import values
+from sealedbeam.pipeline.warc.header import WarcHeader, parse_warc_header
+from sealedbeam.pipeline.warc.record import build_record
 from selectolax.lexbor import SelectolaxError
 
 from tests.support import monsters

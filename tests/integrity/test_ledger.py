@@ -170,4 +170,4 @@ def test_machines_without_a_name_are_not_counted() -> None:
     cell = Cell()
     for machine in ("machine-00001", "", "machine-00001", "machine-00002"):
         cell.note_damage(machine)
-    assert {"machine-00001": 2, "machine-00002": 1} == cell.damaged_machines
+    assert cell.damaged_machines == {"machine-00001": 2, "machine-00002": 1}

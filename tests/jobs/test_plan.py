@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
-from sealedbeam.pipeline.crawl.values import Container
 from sealedbeam.pipeline.jobs.plan import (
     PLAIN_PART_FACTOR,
     Extent,
@@ -16,6 +15,7 @@ from sealedbeam.pipeline.jobs.plan import (
     plan_parts,
     plan_shards,
 )
+from sealedbeam.pipeline.warc.values import Container
 
 INPUTS = st.lists(
     st.builds(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sealedbeam.pipeline.config import JobConfig
-from sealedbeam.pipeline.crawl.values import Container
 from sealedbeam.pipeline.errors import IntegrityError, UsageError
 from sealedbeam.pipeline.filesystems import LocalSource
 from sealedbeam.pipeline.integrity.channel import PerfectChannel
@@ -23,6 +22,7 @@ from sealedbeam.pipeline.jobs.prepare import (
     prepare,
 )
 from sealedbeam.pipeline.jobs.store import TEMPORARY_SUFFIX
+from sealedbeam.pipeline.warc.values import Container
 
 from tests.support.archives import build_archive, flip_bit
 from tests.support.jobs import Job, all_bytes

@@ -6,9 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sealedbeam.pipeline.crawl import members, plain
-from sealedbeam.pipeline.crawl.values import Container, WarcRecord
-from sealedbeam.pipeline.crawl.warc_record import build_record
 from sealedbeam.pipeline.jobs.poison import (
     CRASHES_WORKER,
     EXCEEDS_MEMORY,
@@ -17,6 +14,9 @@ from sealedbeam.pipeline.jobs.poison import (
 )
 from sealedbeam.pipeline.jobs.reading import RawBytes, RecordedReader, Unread
 from sealedbeam.pipeline.jobs.recorder import Recorder, Stage, read_note
+from sealedbeam.pipeline.warc import members, plain
+from sealedbeam.pipeline.warc.record import build_record
+from sealedbeam.pipeline.warc.values import Container, WarcRecord
 
 from tests.support.archives import build_archive
 from tests.support.jobs import Job

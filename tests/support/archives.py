@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import lz4.frame
 import xxhash
 from backports import zstd
-from sealedbeam.pipeline.crawl import Container
+from sealedbeam.pipeline.warc import Container
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

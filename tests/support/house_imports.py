@@ -40,8 +40,13 @@ class ImportRule:
 RULES = (
     ImportRule(
         f"{PIPELINE}.integrity",
-        tuple(f"{PIPELINE}.{name}" for name in ("crawl", "index", "jobs", "records")),
+        tuple(f"{PIPELINE}.{name}" for name in ("warc", "crawl", "index", "jobs", "records")),
         "bytes in, bytes out: integrity knows no page",
+    ),
+    ImportRule(
+        f"{PIPELINE}.warc",
+        tuple(f"{PIPELINE}.{name}" for name in ("crawl", "index", "jobs")),
+        "archives are read and written without knowing who crawls or indexes them",
     ),
     ImportRule(
         f"{PIPELINE}.crawl",
@@ -50,7 +55,7 @@ RULES = (
     ),
     ImportRule(
         f"{PIPELINE}.index",
-        (f"{PIPELINE}.crawl", f"{PIPELINE}.jobs"),
+        (f"{PIPELINE}.warc", f"{PIPELINE}.crawl", f"{PIPELINE}.jobs"),
         "crawl and index never import each other, and jobs assembles them",
     ),
     ImportRule(
@@ -63,6 +68,7 @@ RULES = (
         MONITORING,
         (
             FAULTS,
+            f"{PIPELINE}.warc",
             f"{PIPELINE}.crawl",
             f"{PIPELINE}.index",
             f"{PIPELINE}.jobs",

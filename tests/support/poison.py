@@ -16,8 +16,8 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from sealedbeam.pipeline.crawl import members, plain
 from sealedbeam.pipeline.index import parse, tokens
+from sealedbeam.pipeline.warc import members, plain
 
 from tests.support.archives import page_body, response_record
 

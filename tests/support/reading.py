@@ -6,7 +6,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
-from sealedbeam.pipeline.crawl import (
+from sealedbeam.pipeline.warc import (
     BytesSource,
     Container,
     Extent,

@@ -28,9 +28,10 @@ from typing import TYPE_CHECKING, Any, Self
 from unittest.mock import patch
 
 from sealedbeam.pipeline.cli import program
-from sealedbeam.pipeline.crawl.values import Container
 from sealedbeam.pipeline.jobs import driver
+from sealedbeam.pipeline.jobs.context import JobContext
 from sealedbeam.pipeline.jobs.tasks import execute
+from sealedbeam.pipeline.warc.values import Container
 
 from tests.support.archives import flip_bit, pack, page_record, response_record, with_nested
 from tests.support.crash_points import BEFORE, Strike, Watch, watch
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from sealedbeam.pipeline.jobs.context import JobContext
     from sealedbeam.pipeline.jobs.tasks import Task
 
 INPUTS = ("a.warc.gz", "b.warc.gz")

@@ -10,14 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from sealedbeam.pipeline.crawl.cdxj import cdxj_line, encode_cdxj
 from sealedbeam.pipeline.crawl.frontier import State
 from sealedbeam.pipeline.crawl.visitor import AnswerKind
 from sealedbeam.pipeline.crawl.visits import Schedule, settle
-from sealedbeam.pipeline.crawl.warc_writer import write_info, write_request, write_response
 from sealedbeam.pipeline.integrity.block import Block
 from sealedbeam.pipeline.integrity.ladder import carry
 from sealedbeam.pipeline.jobs.files import commit_file
+from sealedbeam.pipeline.warc.cdxj import cdxj_line, encode_cdxj
+from sealedbeam.pipeline.warc.writer import write_info, write_request, write_response
 
 from .answers import decode_answer
 from .names import WARC, object_name

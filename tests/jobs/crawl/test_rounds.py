@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sealedbeam.pipeline.crawl.frontier import State
@@ -41,7 +41,7 @@ def test_a_crawl_finds_all_that_can_be_reached(tmp_path: Path) -> None:
         ({"allow_hosts": ["127.0.1.1"]}, set(range(15))),
     ],
 )
-def test_limits_hold(tmp_path: Path, options: dict[str, object], expected: set[int]) -> None:
+def test_limits_hold(tmp_path: Path, options: dict[str, Any], expected: set[int]) -> None:
     """Depth, number of pages and rules for addresses are kept, breadth first."""
     with LocalWeb(hosts=2, pages=15) as web:
         options |= {"deny_hosts": ["127.0.1.2"]} if "allow_hosts" not in options else {}

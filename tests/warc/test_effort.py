@@ -7,10 +7,10 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sealedbeam.pipeline.crawl import BytesSource, Container, PartReader, codec
-from sealedbeam.pipeline.crawl.codec import DISCARD_FACTOR
-from sealedbeam.pipeline.crawl.effort import WORK_FACTOR, Effort
-from sealedbeam.pipeline.crawl.values import MAX_HEADER_BYTES
+from sealedbeam.pipeline.warc import BytesSource, Container, PartReader, codec
+from sealedbeam.pipeline.warc.codec import DISCARD_FACTOR
+from sealedbeam.pipeline.warc.effort import WORK_FACTOR, Effort
+from sealedbeam.pipeline.warc.values import MAX_HEADER_BYTES
 
 from tests.support.archives import (
     gzip_member,
@@ -25,7 +25,7 @@ from tests.support.archives import (
 from tests.support.reading import MeteredSource, bodies, read_part, truth
 
 if TYPE_CHECKING:
-    from sealedbeam.pipeline.crawl import Region, WarcRecord
+    from sealedbeam.pipeline.warc import Region, WarcRecord
 
 LIMIT = 1 << 16
 FREE = DISCARD_FACTOR * (LIMIT + MAX_HEADER_BYTES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sealedbeam.pipeline.crawl import Container
+from sealedbeam.pipeline.warc import Container
 
 from tests.support.archives import (
     Archive,

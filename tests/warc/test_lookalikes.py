@@ -10,8 +10,8 @@ import zipfile
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sealedbeam.pipeline.crawl.lookalikes import describe_lookalike
-from sealedbeam.pipeline.crawl.source import BytesSource
+from sealedbeam.pipeline.warc.lookalikes import describe_lookalike
+from sealedbeam.pipeline.warc.source import BytesSource
 
 
 def packed_zip() -> bytes:

@@ -10,12 +10,12 @@ import pytest
 from fastwarc.stream_io import GzipReader
 from hypothesis import given
 from hypothesis import strategies as st
-from sealedbeam.pipeline.crawl import BytesSource, Reason
-from sealedbeam.pipeline.crawl.codec import Member, inflate_exactly
-from sealedbeam.pipeline.crawl.effort import Effort
-from sealedbeam.pipeline.crawl.gzip_member import GzipCodec, _inflate_fast
-from sealedbeam.pipeline.crawl.values import Damage
-from sealedbeam.pipeline.crawl.window import StoredWindow
+from sealedbeam.pipeline.warc import BytesSource, Reason
+from sealedbeam.pipeline.warc.codec import Member, inflate_exactly
+from sealedbeam.pipeline.warc.effort import Effort
+from sealedbeam.pipeline.warc.gzip_member import GzipCodec, _inflate_fast
+from sealedbeam.pipeline.warc.values import Damage
+from sealedbeam.pipeline.warc.window import StoredWindow
 
 from tests.support.archives import flip_bit, gzip_member, junk
 

@@ -8,7 +8,7 @@ import zlib
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from sealedbeam.pipeline.crawl import (
+from sealedbeam.pipeline.warc import (
     Container,
     Digest,
     Reason,

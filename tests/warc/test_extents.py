@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sealedbeam.pipeline.crawl import (
+from sealedbeam.pipeline.warc import (
     Container,
     Extent,
 )

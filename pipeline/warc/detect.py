@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from .frames import Lz4Codec, ZstdCodec
 from .gzip_member import GzipCodec
+from .header import BLANK_LINE, VERSION_PREFIX, VERSIONS, WarcHeader, parse_warc_header
 from .members import Members
 from .plain import PlainRecords
 from .source import BytesSource
 from .values import DEFAULT_MAX_RECORD_BYTES, MAX_HEADER_BYTES, Container
-from .warc_header import BLANK_LINE, VERSION_PREFIX, VERSIONS, WarcHeader, parse_warc_header
 from .window import InflatedWindow, StoredWindow
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import lz4.frame
 import pytest
 from backports import zstd
-from sealedbeam.pipeline.crawl import (
+from sealedbeam.pipeline.warc import (
     BytesSource,
     Container,
     Digest,
@@ -13,8 +13,8 @@ from sealedbeam.pipeline.crawl import (
     Region,
     detect_container,
 )
-from sealedbeam.pipeline.crawl.frames import Lz4Codec, ZstdCodec
-from sealedbeam.pipeline.crawl.window import StoredWindow
+from sealedbeam.pipeline.warc.frames import Lz4Codec, ZstdCodec
+from sealedbeam.pipeline.warc.window import StoredWindow
 
 from tests.support.archives import (
     Archive,

@@ -7,8 +7,8 @@ import hashlib
 import zlib
 
 import pytest
-from sealedbeam.pipeline.crawl import Digest
-from sealedbeam.pipeline.crawl.digests import Encodings, check_digests
+from sealedbeam.pipeline.warc import Digest
+from sealedbeam.pipeline.warc.digests import Encodings, check_digests
 
 from tests.support.archives import gzip_member, sha1
 

@@ -8,8 +8,7 @@ from .codec import DISCARD_FACTOR
 from .effort import Effort
 from .framing import FAR, Holder, find_start
 from .gzip_format import MAGIC
-from .values import MAX_HEADER_BYTES, Damage, Digest, Reason, WarcRecord
-from .warc_header import (
+from .header import (
     BLANK_LINE,
     VERSION_PREFIX,
     VERSIONS,
@@ -18,7 +17,8 @@ from .warc_header import (
     parse_http,
     parse_warc_header,
 )
-from .warc_record import build_record
+from .record import build_record
+from .values import MAX_HEADER_BYTES, Damage, Digest, Reason, WarcRecord
 
 if TYPE_CHECKING:
     from .window import Bytes, Window

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 from .codec import DISCARD_FACTOR, SHORT_HEAD_BYTES, salvage_prefix
 from .effort import Effort
 from .framing import FAR, Holder, find_start
-from .values import MAX_HEADER_BYTES, Damage, Reason, WarcRecord
-from .warc_header import (
+from .header import (
     BLANK_LINE,
     VERSION_PREFIX,
     VERSIONS,
@@ -16,7 +15,8 @@ from .warc_header import (
     parse_http,
     parse_warc_header,
 )
-from .warc_record import build_record
+from .record import build_record
+from .values import MAX_HEADER_BYTES, Damage, Reason, WarcRecord
 
 if TYPE_CHECKING:
     from .codec import Codec, Member

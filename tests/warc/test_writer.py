@@ -10,7 +10,7 @@ import pytest
 from fastwarc.warc import ArchiveIterator as FastIterator
 from hypothesis import given
 from hypothesis import strategies as st
-from sealedbeam.pipeline.crawl.warc_writer import (
+from sealedbeam.pipeline.warc.writer import (
     PROFILE_IDENTICAL,
     digest_of,
     format_date,

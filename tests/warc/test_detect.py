@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sealedbeam.pipeline.crawl import (
+from sealedbeam.pipeline.warc import (
     BytesSource,
     Container,
     detect_container,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sealedbeam.pipeline.crawl import Container, Digest, Reason, Region
+from sealedbeam.pipeline.warc import Container, Digest, Reason, Region
 
 from tests.support.archives import (
     Archive,

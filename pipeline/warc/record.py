@@ -7,8 +7,8 @@ from typing import Final
 from sealedbeam.pipeline.records import Page
 
 from .digests import Encodings, check_digests
+from .header import Fields, WarcHeader, parse_http, text
 from .values import MAX_PAGE_BODY_BYTES, Digest, WarcRecord
-from .warc_header import Fields, WarcHeader, parse_http, text
 
 _PAGE_TYPES: Final = frozenset({"response", "resource", "revisit"})
 _SCHEMES: Final = ("http://", "https://")

@@ -7,14 +7,14 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sealedbeam.pipeline.crawl.listing import (
+from sealedbeam.pipeline.errors import UsageError
+from sealedbeam.pipeline.warc.listing import (
     Capture,
     FileDigest,
     compare_captures,
     parse_listing,
     timestamp_of,
 )
-from sealedbeam.pipeline.errors import UsageError
 
 URL = "http://example.org/a"
 TIME = "20240229123456"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from sealedbeam.pipeline.crawl.cdxj import cdxj_line, encode_cdxj, surt
+from sealedbeam.pipeline.warc.cdxj import cdxj_line, encode_cdxj, surt
 
 
 @pytest.mark.parametrize(
