@@ -57,10 +57,10 @@ types: $(INSTALLED) ## strict types, tests included
 	MYPYPATH=.links:. $(BIN)/mypy $(LINKS) tests seeds
 
 pytest: $(INSTALLED) ## the tests alone, on two cores
-	$(BIN)/pytest -n 2 --ignore=tests/servers
+	$(BIN)/pytest -n 2 --ignore=tests/servers --ignore=tests/browser
 
-servers: $(INSTALLED) ## tests with real servers: prometheus and others, of Debian
-	$(BIN)/pytest tests/servers
+servers: $(INSTALLED) ## tests with real servers and a browser: Prometheus, Chromium, of Debian
+	$(BIN)/pytest -n 2 tests/servers tests/browser
 
 dashboards: $(INSTALLED) ## generate configs/grafana/dashboards from the code and the runbook
 	$(BIN)/python -m sealedbeam.monitoring.dashboards

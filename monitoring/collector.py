@@ -65,6 +65,7 @@ class LedgerCollector(Collector):
         imbalance = self._view.reconciliation.imbalance_records
         yield to_family(metrics.LEDGER_IMBALANCE, {(): imbalance})
         yield to_family(metrics.RUN_INFO, {self._describe_run(): 1})
+        yield to_family(metrics.CLUSTER_INFO, dict.fromkeys(self._describe_clusters(), 1))
         if self._view.success_seconds is not None:
             yield to_family(metrics.LAST_SUCCESS, {(): self._view.success_seconds})
 
@@ -86,6 +87,12 @@ class LedgerCollector(Collector):
         for failure in view.campaign.failures if view.campaign else ():
             failures[failure.cluster, failure.scope] += failure.machines
         yield to_family(metrics.MACHINE_FAILURES, failures)
+
+    def _describe_clusters(self) -> Iterator[tuple[str, ...]]:
+        for site in list_sites(self._view):
+            place = site.latitude_degrees, site.longitude_degrees
+            if None not in place:
+                yield (site.name, *(f"{degrees:g}" for degrees in place))
 
     def _describe_run(self) -> tuple[str, ...]:
         view, campaign = self._view, self._view.campaign

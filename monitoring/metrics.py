@@ -104,6 +104,12 @@ LAST_SUCCESS = Metric(
     "Time of day at which the job was done; absent until then, and where no clock was read.",
     unit="seconds",
 )
+CLUSTER_INFO = Metric(
+    "sealedbeam_cluster_info",
+    MetricType.GAUGE,
+    "1, with where a simulated cluster stands, in degrees; absent where that is not known.",
+    ("cluster", "latitude", "longitude"),
+)
 CATALOGUE = (
     RECORDS,
     RECORD_BYTES,
@@ -117,6 +123,7 @@ CATALOGUE = (
     PARTS,
     LEDGER_IMBALANCE,
     RUN_INFO,
+    CLUSTER_INFO,
     LAST_SUCCESS,
 )
 

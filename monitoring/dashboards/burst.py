@@ -23,6 +23,7 @@ from .panels import (
     add,
     curves,
     figure,
+    find_alerts,
     finish,
     link_runbook,
     now,
@@ -65,11 +66,6 @@ def build() -> Dashboard:
     _add_machines(board)
     _add_corrections(board)
     return finish(board)
-
-
-def find_alerts(*names: str) -> str:
-    """Return the expression of the alerts of these names while they fire."""
-    return f'ALERTS{{alertname=~"{"|".join(names)}", alertstate="firing"}}'
 
 
 def _annotate(board: boards.Dashboard) -> None:

@@ -18,6 +18,7 @@ from .panels import (
     bars,
     curves,
     figure,
+    find_alerts,
     finish,
     link_runbook,
     now,
@@ -31,6 +32,7 @@ from .panels import (
     total,
     with_choices,
 )
+from .runbook import ALERTS
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders import dashboard as boards
@@ -44,6 +46,7 @@ LAST_INFO = (
     f"max_over_time(timestamp(sealedbeam_run_info{{{JOB}}})[$__range:1m]))"
 )
 _VERDICTS = {"balanced": BLUE, "open": GREY, "unknown": ORANGE, "imbalanced": VERMILION}
+_TALL = 7
 _PER_HOP = "{{hop}} {{outcome}} {{job_name}}"
 _PER_PLACE = "{{cluster}} {{job_name}}"
 
@@ -52,7 +55,7 @@ def build() -> Dashboard:
     """Return the dashboard."""
     text = "Records that crossed a hop, each with its one final outcome, by the committed ledger."
     board = with_choices(open_dashboard(UID, "Sealed Beam: overview", text))
-    add(board, "Is anything lost?", *_figures())
+    add(board, "Is anything lost?", *_figures(), _alerts())
     _add_rates(board)
     _add_ladder(board)
     add(board, "Parts and runs", *_progress(), _runs())
@@ -103,6 +106,17 @@ def _figures() -> list[stat.Panel]:
         corrected,
         size.unit("decbytes"),
     ]
+
+
+def _alerts() -> table.Panel:
+    """Return a table of the alerts that fire, which is empty on a good day."""
+    columns = {name: name for name in ("alertname", "severity", "cluster", "job_name", "instance")}
+    text = (
+        "The alerts that fire at the end of the time shown; none is the usual. The links lead to "
+        "what each means, how to look, and what to do."
+    )
+    query = rows(f"max by ({', '.join(columns)}) ({find_alerts(*ALERTS)})")
+    return link_runbook(sheet("Alerts that fire", text, [query], columns, (24, 6)), *ALERTS)
 
 
 def _count(outcome: str) -> str:
@@ -216,7 +230,7 @@ def _progress() -> list[stat.Panel]:
         now(f"1000 * max(last_over_time({metrics.LAST_SUCCESS.name}{{{JOB}}}[$__range]))"),
         unit="dateTimeFromNow",
     )
-    return [parts, success]
+    return [parts.height(_TALL), success.height(_TALL)]
 
 
 def _runs() -> table.Panel:
@@ -235,6 +249,6 @@ def _runs() -> table.Panel:
         "Each job as it was last seen in the time shown. Two jobs with one configuration hash give "
         "the same output, to the byte."
     )
-    found = sheet("Runs", text, [rows(f"1000 * {LAST_INFO}")], columns, (16, 7))
+    found = sheet("Runs", text, [rows(f"1000 * {LAST_INFO}")], columns, (16, _TALL))
     found.override_by_name("last seen", [setting("unit", "dateTimeAsIso")])
     return link_runbook(found, "MonitoringBlind")

@@ -75,6 +75,11 @@ def total(by: str, metric: str, *matchers: str) -> str:
     return f"sum by ({by}) (max_over_time({metric}{{{inside}}}[$__range]))"
 
 
+def find_alerts(*names: str) -> str:
+    """Return the expression of the alerts of these names while they fire."""
+    return f'ALERTS{{alertname=~"{"|".join(names)}", alertstate="firing"}}'
+
+
 def steps(*found: Step) -> boards.ThresholdsConfig:
     """Return thresholds: from each value on its colour, from None on the first."""
     listed = [dashboard.Threshold(value=value, color=colour) for value, colour in found]

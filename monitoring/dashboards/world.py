@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from grafana_foundation_sdk.builders import common as shared
 from grafana_foundation_sdk.builders import geomap as maps
 from grafana_foundation_sdk.models import common
+from grafana_foundation_sdk.models.geomap import TooltipMode
 
 from .panels import (
     BLUE,
@@ -115,6 +116,7 @@ def _map(title: str, text: str, by_cluster: str, bounds: tuple[Step, ...]) -> ma
         .thresholds(steps(*bounds))
         .color_scheme(by_threshold())
         .view(maps.MapViewConfig().id("coords").lat(20).lon(0).zoom(1))
+        .tooltip(maps.TooltipOptions().mode(TooltipMode.DETAILS))
         .basemap(shared.MapLayerOptions().type("default").name("Basemap"))
         .layers([layer.config({"showLegend": True, "style": style}).tooltip(tooltip=True)])
         .controls(maps.ControlsOptions().show_zoom(show_zoom=True).mouse_wheel_zoom(_NO_WHEEL))

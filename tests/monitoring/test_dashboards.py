@@ -25,10 +25,8 @@ FOLDER = GRAFANA / "dashboards"
 PROMETHEUS = ROOT / "configs" / "prometheus"
 RUNBOOK = (PROMETHEUS / "RUNBOOK.md").read_text()
 FILES = sorted(FOLDER.glob("*.json"))
-COLOURS = {
-    *(panels.BLUE, panels.SKY, panels.GREEN, panels.YELLOW, panels.ORANGE, panels.VERMILION),
-    *(panels.GREY, panels.PURPLE, "transparent", "text"),
-}
+OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999")
+COLOURS = {*OKABE_ITO, "transparent", "text"}
 KINDS = {
     *("row", "text", "stat", "timeseries", "status-history"),
     *("barchart", "bargauge", "table", "geomap"),
@@ -127,7 +125,7 @@ def test_identities_are_unique() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_panels_lie_beside_each_other(path: Path) -> None:
-    """No panel overlaps another, and none is wider than the page."""
+    """No panel overlaps another, none is wider than the page, and there is no hole between them."""
     taken: set[tuple[int, int]] = set()
     for panel in load(path)["panels"]:
         grid = panel["gridPos"]
@@ -139,6 +137,7 @@ def test_panels_lie_beside_each_other(path: Path) -> None:
         assert grid["x"] + grid["w"] <= 24
         assert taken.isdisjoint(cells), panel["title"]
         taken |= cells
+    assert len(taken) == 24 * (1 + max(row for _, row in taken))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

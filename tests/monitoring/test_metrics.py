@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| ([\w, ]*)\|", re.MULTILINE)
-SERIES_PER_CLUSTER, SERIES_OF_JOB = 102, 8
+SERIES_PER_CLUSTER, SERIES_OF_JOB = 103, 8
 
 
 def make_view(clusters: int) -> View:
     """Return a view of a job in which nothing has happened yet, with every metric there is."""
-    sites = tuple(Site(f"cluster-{number}") for number in range(clusters))
+    sites = tuple(Site(f"cluster-{number}", 1.5, -2.25) for number in range(clusters))
     campaign = Campaign("none", "not accelerated", 60, sites, ("single_bit",))
     reconciliation = Reconciliation(Verdict.BALANCED, (), 0)
     return View(

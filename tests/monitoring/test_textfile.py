@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sealedbeam.faults.journal import FaultOutcome
-from sealedbeam.monitoring.metrics import CATALOGUE, LAST_SUCCESS, TRUTH
+from sealedbeam.monitoring.metrics import CATALOGUE, CLUSTER_INFO, LAST_SUCCESS, TRUTH
 from sealedbeam.monitoring.textfile import render_ledger, render_truth
 from sealedbeam.monitoring.view import View, read_view
 from sealedbeam.pipeline.integrity.block import LossReason
@@ -132,13 +132,13 @@ def test_truth_equals_the_journals(tmp_path: Path, outcomes: tuple[FaultOutcome,
 
 
 def test_catalogue_is_all_that_is_exported(tmp_path: Path) -> None:
-    """Names, labels and help are those of the catalogue, and neither truth nor time is in it."""
+    """Names, labels and help are those of the catalogue; no truth, no time, no unknown place."""
     make_folder(tmp_path)
     add_campaign(tmp_path, (FaultOutcome.MASKED,))
     view = read_view(tmp_path, Totals(), make_summary(), COMMAND)
     assert view.campaign is not None
-    timeless = [metric for metric in CATALOGUE if metric is not LAST_SUCCESS]
-    for declared, data in ((timeless, render_ledger(view)), (TRUTH, render_truth(view.campaign))):
+    known = [metric for metric in CATALOGUE if metric not in {LAST_SUCCESS, CLUSTER_INFO}]
+    for declared, data in ((known, render_ledger(view)), (TRUTH, render_truth(view.campaign))):
         expected = {m.name: (m.type, m.help, set(m.labels)) for m in declared}
         found = {
             sample.name: (family.type, family.documentation, set(sample.labels))

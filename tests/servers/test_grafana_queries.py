@@ -10,12 +10,14 @@ import json
 import re
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from math import isfinite
+from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.servers.daemons import prometheus, run_promtool
+from tests.servers.test_backfilled_story import clusters_by_side
 from tests.support.jobs import ROOT
 
 if TYPE_CHECKING:
@@ -28,8 +30,11 @@ if TYPE_CHECKING:
 DASHBOARDS = sorted((ROOT / "configs" / "grafana" / "dashboards").glob("*.json"))
 MARGIN_SECONDS = 600  # Prometheus takes a sample of 5 minutes ago for one of now
 STEP_SECONDS = 30
+LATE_SECONDS = 240  # a score looks back 3 minutes
+BEYOND = 4.5  # the map's highest bound, in standard deviations
 EMPTY = {
-    ("burst", "Alert: GeoBurst"): "promtool makes no alerts over the past",
+    ("overview", "Alerts that fire A"): "promtool makes no alerts over the past",
+    ("burst", "Alert: GeoBurst"): "likewise",
     ("burst", "Alerts of one cluster"): "likewise; and there are none in this story",
     ("burst", "Other alerts"): "likewise",
 }
@@ -56,13 +61,16 @@ class Shown:
     start: float
     end: float
 
-    def ask(self, query: Query, **chosen: str) -> dict[Labels, Any]:
-        """Return what Grafana would get for a query, for the variables that are chosen."""
+    def ask(self, query: Query, **chosen: str) -> dict[Labels, list[float]]:
+        """Return the numbers that Grafana would get, for the variables that are chosen."""
         values = {"job_name": ".*", "cluster": ".*", "__range": f"{self.end - self.start:.0f}s"}
         text = re.sub(r"\$(\w+)", lambda found: (values | chosen)[found[1]], query.expression)
         if query.instant:
-            return dict(self.server.query(text, self.end))
-        return dict(self.server.query_range(text, self.start, self.end, STEP_SECONDS))
+            found = self.server.query(text, self.end).items()
+            return {labels: [value] for labels, value in found if isfinite(value)}
+        ranges = self.server.query_range(text, self.start, self.end, STEP_SECONDS).items()
+        numbers = {labels: [*filter(isfinite, times.values())] for labels, times in ranges}
+        return {labels: values for labels, values in numbers.items() if values}
 
 
 def queries_of(path: Path) -> Iterator[Query]:
@@ -140,3 +148,33 @@ def test_query_returns_data_of_one_job(query: Query, shown: Shown, supernova: St
     assert found, query.expression
     names = {dict(labels).get("job_name", supernova.job_name) for labels in found}
     assert names == {supernova.job_name}
+
+
+def one(title: str) -> Query:
+    (found,) = [query for query in QUERIES if query.title == title]
+    return found
+
+
+def test_panels_tell_the_story(shown: Shown, supernova: Story) -> None:
+    """The map shows each cluster where it stands, and those that see the source beyond all bounds.
+
+    The burst is marked while it lasts, and nothing was lost.
+    """
+    places = {name: sky[:2] for name, *_, sky in supernova.plan["clusters"]}
+    found = shown.ask(one("Affected machines above the hour before A"))
+    assert places == {
+        dict(labels)["cluster"]: [
+            float(dict(labels)["latitude"]),
+            float(dict(labels)["longitude"]),
+        ]
+        for labels in found
+    }
+    seeing, behind = clusters_by_side(supernova)
+    scores = {dict(labels)["cluster"]: value for labels, (value,) in found.items()}
+    assert min(scores[name] for name in seeing) > BEYOND
+    assert max(scores[name] for name in behind) < BEYOND
+    (burst,) = supernova.plan["bursts"]
+    (marked,) = shown.ask(one("Burst")).values()
+    lasted = len(marked) * STEP_SECONDS
+    assert burst["duration_seconds"] <= lasted <= burst["duration_seconds"] + LATE_SECONDS
+    assert list(shown.ask(one("Ledger imbalance, records A")).values()) == [[0]]
