@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .console import complain, show
-from .warc.lookalikes import describe_lookalike
 from .display import describe_differences, describe_quarantine, describe_summary, to_json
 from .errors import IntegrityError, UsageError
 from .filesystems import open_source
 from .jobs.expect import read_differences
 from .jobs.quarantine import read_quarantine
 from .jobs.totals import unreadable_inputs
+from .warc.lookalikes import describe_lookalike
 
 if TYPE_CHECKING:
     from .jobs.context import JobContext

@@ -41,10 +41,9 @@ if TYPE_CHECKING:
 
 UID = "sealedbeam-overview"
 RECORDS = "sealedbeam_records_total"
-LAST_INFO = (
-    "topk by (job, instance, job_name) (1, "
-    f"max_over_time(timestamp(sealedbeam_run_info{{{JOB}}})[$__range:1m]))"
-)
+_INFO = f"timestamp(sealedbeam_run_info{{{JOB}}})"
+# A subquery looks at full minutes alone, and a job may be younger.
+LAST_INFO = f"topk by (job, instance, job_name) (1, {_INFO} or max_over_time({_INFO}[$__range:1m]))"
 _VERDICTS = {"balanced": BLUE, "open": GREY, "unknown": ORANGE, "imbalanced": VERMILION}
 _TALL = 7
 _PER_HOP = "{{hop}} {{outcome}} {{job_name}}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import time
 from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING
@@ -16,9 +17,11 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.servers.conftest import run_command
 from tests.servers.daemons import prometheus, run_promtool
 from tests.servers.test_backfilled_story import clusters_by_side
-from tests.support.jobs import ROOT
+from tests.servers.test_scraping import scraping, serving
+from tests.support.jobs import ROOT, SAMPLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -178,3 +181,19 @@ def test_panels_tell_the_story(shown: Shown, supernova: Story) -> None:
     lasted = len(marked) * STEP_SECONDS
     assert burst["duration_seconds"] <= lasted <= burst["duration_seconds"] + LATE_SECONDS
     assert list(shown.ask(one("Ledger imbalance, records A")).values()) == [[0]]
+
+
+def test_a_job_served_alone_is_shown(tmp_path: Path) -> None:
+    """Without a label job_name, and within seconds of its first scrape, the overview has answers.
+
+    But for the rates over time, which a job that stands still does not have.
+    """
+    done = run_command("index", SAMPLE, "--output", tmp_path / "index", "--quiet")
+    assert done.returncode == 0, done.stderr
+    with serving(tmp_path / "index") as target, scraping(tmp_path, target) as server:
+        shown = Shown(server, time.time() - 3600, time.time())
+        asked = [query for query in QUERIES if query.dashboard == "overview" and query.instant]
+        empty = {str(query) for query in asked if not shown.ask(query)}
+        assert empty == {"overview: Alerts that fire A"}
+        (verdict,) = shown.ask(one("Jobs by the ledger's verdict A"))
+        assert dict(verdict) == {"ledger": "balanced"}
