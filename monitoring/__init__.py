@@ -18,14 +18,7 @@ plots       bars and timelines as SVG
 campaign_report  campaign.html: what each protection bought
 campaign_timeline  when and where its faults struck
 publish     writes all of them beside a job's results
+serving     a package: the page, the API and /metrics over HTTP, live and replayed
 dashboards  a package: Grafana's dashboards as code; for development alone
-sky         directions on the sphere, even grids, the turning Earth
-network_filter  how much better a burst from a direction explains counts; its thresholds
-localisation    where a burst came from, and how surely
-history     counts bin by bin, and the baseline before each
-machine_watch   one machine that errs again and again
-share_watch     uncorrected errors that take another share than before
-burst_tracking  one burst from its detection to its end
-detector_types  what the burst detector is given and answers
-burst_detector  tells a burst from sick machines while counts come in
+detection   a package: tells a burst from sick machines while counts come in
 """

@@ -9,15 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from .burst_detector import BurstDetector, Sample
+from sealedbeam.monitoring.detection.burst_detector import BurstDetector, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
+    from sealedbeam.monitoring.detection.burst_detector import Alarm
 
-    from .burst_detector import Alarm
     from .machine_errors import MachineErrors
     from .view import View
 

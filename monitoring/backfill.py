@@ -21,11 +21,11 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from sealedbeam.monitoring.serving.exposition import JOB_LABEL
 from sealedbeam.pipeline.integrity.ledger import WINDOW_SECONDS
 
 from . import metrics
 from .collector import LedgerCollector
-from .exposition import JOB_LABEL
 from .timeline import (
     AFFECTED,
     ECC_CORRECTED,

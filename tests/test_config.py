@@ -58,7 +58,7 @@ def test_file_takes_all_options_of_the_command(tmp_path: Path) -> None:
 
 
 def test_every_option_of_the_command_has_a_key() -> None:
-    """What `index` takes as a flag can be said in a file, but for files in and out, and for who watches."""
+    """What `index` takes as a flag can be said in a file, but for files and who watches."""
     from sealedbeam.pipeline.cli.index import index  # noqa: PLC0415 - it is heavy
 
     flags = {parameter.name for parameter in index.params} - {

@@ -93,8 +93,8 @@ def backfill(folder: Path, output: Path | None, start: int | None) -> None:
 
 def _read_jobs(folder: Path) -> dict[str, View]:
     """Return the finished jobs of a folder by name; those that are not are named."""
-    from sealedbeam.monitoring.jobs_folder import ITSELF, find_jobs
     from sealedbeam.monitoring.live import RUNNING, STOPPED, read_live_view
+    from sealedbeam.monitoring.serving.jobs_folder import ITSELF, find_jobs
 
     views = {name: read_live_view(path) for name, path in find_jobs(folder).items()}
     open_ = [name for name, view in views.items() if view.status in {RUNNING, STOPPED}]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator
 
-    from sealedbeam.monitoring.replay import ReplayClock
+    from sealedbeam.monitoring.serving.replay import ReplayClock
 
 PORT = click.IntRange(0, 65_535)
 _DEFAULT_PORT, _LOOPBACK = 8417, "127.0.0.1"
@@ -72,8 +72,8 @@ def serve(folder: Path, port: int, bind: str, **options: Any) -> None:
       sealedbeam serve campaign --replay --pace 120
       sealedbeam serve index --bind 0.0.0.0 --allow-host indexer.example.org --port 80
     """
-    from sealedbeam.monitoring.replay import ReplayClock
-    from sealedbeam.monitoring.server import open_socket
+    from sealedbeam.monitoring.serving.replay import ReplayClock
+    from sealedbeam.monitoring.serving.server import open_socket
 
     if options["pace"] is not None and not options["replay"]:
         raise UsageError("--pace has no effect without --replay; leave it out or ask for that")
@@ -100,8 +100,8 @@ def _serve(
     as_json: bool,
 ) -> int:
     """Serve until a signal comes; return the exit code."""
-    from sealedbeam.monitoring.server import listening, loop, url_of
-    from sealedbeam.monitoring.serving import serving
+    from sealedbeam.monitoring.serving.running import serving
+    from sealedbeam.monitoring.serving.server import listening, loop, url_of
     from sealedbeam.pipeline.display import to_json
 
     address = opened.getsockname()[0]
@@ -146,7 +146,7 @@ def serve_beside(folder: Path, port: int | None) -> Iterator[Start]:
     if port is None:
         yield _start_nothing
         return
-    from sealedbeam.monitoring.beside import Beside
+    from sealedbeam.monitoring.serving.beside import Beside
 
     with Beside(folder, port) as beside:
 

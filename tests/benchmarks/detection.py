@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sealedbeam.faults.bursts import Burst, Mode
 from sealedbeam.faults.sphere import fixed_position, source_direction, unit_vector
-from sealedbeam.monitoring.burst_detector import AlarmKind, BurstDetector
-from sealedbeam.monitoring.sky import fibonacci_cap
+from sealedbeam.monitoring.detection.burst_detector import AlarmKind, BurstDetector
+from sealedbeam.monitoring.detection.sky import fibonacci_cap
 
 from tests.support.fleet_counts import (
     as_samples,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-    from sealedbeam.monitoring.burst_detector import Alarm
+    from sealedbeam.monitoring.detection.burst_detector import Alarm
 
     from tests.support.fleet_counts import Cluster
 

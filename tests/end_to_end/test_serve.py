@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,7 +24,6 @@ from tests.support.serving import get, get_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 SCENARIO = ROOT / "configs" / "scenarios" / "bitflips.yaml"
 Records = dict[tuple[str, str], float]
@@ -143,7 +143,7 @@ def test_job_is_served_while_it_runs(tmp_path: Path) -> None:
                 assert all(now[key] >= number for key, number in before.items())
                 seen += 1
                 before = now
-        served = [pid for pid in children_of(process.pid)]
+        served = children_of(process.pid)
         assert process.wait() == 0
         await_end(served)
         assert not is_served(port)
@@ -185,8 +185,7 @@ def test_job_outlives_its_server(tmp_path: Path) -> None:
 
 
 def command_of(pid: int) -> bytes:
-    with open(f"/proc/{pid}/cmdline", "rb") as file:
-        return file.read()
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def test_campaign_is_served_as_a_folder_of_jobs(finished: Path, tmp_path: Path) -> None:
@@ -204,7 +203,7 @@ def test_campaign_is_served_as_a_folder_of_jobs(finished: Path, tmp_path: Path) 
         jobs = {job["name"]: job["status"] for job in get_json(port, "/api/jobs")["jobs"]}
         assert jobs == {"cells/bad": "damaged", "cells/good": "complete", "cells/half": "damaged"}
         assert get(port, "/api/job?name=cells/half")[0] in {400, 409}
-        told = {}
+        told: dict[tuple[str, str], float] = {}
         for family in parse_text(get(port, "/metrics")[2].decode()):
             for sample in family.samples:
                 if sample.name == "sealedbeam_records_total":

@@ -12,7 +12,7 @@ from sealedbeam.faults.plan import make_plan as plan_scenario
 from sealedbeam.faults.scenario import load_scenario
 from sealedbeam.monitoring import alarms as module
 from sealedbeam.monitoring.alarms import find_alarms
-from sealedbeam.monitoring.burst_detector import Alarm, AlarmKind, Sample
+from sealedbeam.monitoring.detection.burst_detector import Alarm, AlarmKind, Sample
 from sealedbeam.monitoring.machine_errors import read_counters
 from sealedbeam.monitoring.timeline import Site
 from sealedbeam.monitoring.view import Campaign, View

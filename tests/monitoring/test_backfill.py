@@ -18,7 +18,7 @@ from sealedbeam.monitoring.backfill import (
 )
 from sealedbeam.monitoring.collector import LedgerCollector
 from sealedbeam.monitoring.machine_errors import MachineErrors
-from sealedbeam.monitoring.replay import view_until
+from sealedbeam.monitoring.serving.replay import view_until
 from sealedbeam.monitoring.timeline import WINDOWS_MAX, Site, build_timeline
 from sealedbeam.monitoring.view import Campaign, Failure, View
 from sealedbeam.monitoring.windows import split_view

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import yaml
 from sealedbeam.faults.bursts import BurstSite, mean_multipliers
-from sealedbeam.monitoring.burst_detector import Sample
+from sealedbeam.monitoring.detection.burst_detector import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

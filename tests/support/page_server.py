@@ -21,7 +21,7 @@ from tests.support.page_jobs import Job, make_all
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-STATIC = Path(__file__).parent.parent.parent / "monitoring" / "static"
+STATIC = Path(__file__).parents[2] / "monitoring" / "serving" / "static"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -8,9 +8,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
-
-from . import metrics
-from .collector import to_family
+from sealedbeam.monitoring import metrics
+from sealedbeam.monitoring.collector import to_family
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

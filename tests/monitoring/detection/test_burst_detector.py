@@ -10,8 +10,13 @@ import numpy as np
 import pytest
 from sealedbeam.faults.bursts import Burst, Mode
 from sealedbeam.faults.sphere import source_above
-from sealedbeam.monitoring import burst_detector, burst_tracking, history, machine_watch
-from sealedbeam.monitoring.burst_detector import Alarm, AlarmKind, BurstDetector, Sample
+from sealedbeam.monitoring.detection import (
+    burst_detector,
+    burst_tracking,
+    history,
+    machine_watch,
+)
+from sealedbeam.monitoring.detection.burst_detector import Alarm, AlarmKind, BurstDetector, Sample
 
 from tests.support.fleet_counts import (
     Cluster,

@@ -78,7 +78,7 @@ class Beside:
 
 def serve_until_end(opened: socket.socket, life: int, root: Path) -> None:
     """Serve a folder until the pipe `life` ends."""
-    from .serving import serving  # noqa: PLC0415 - the command's own process does without
+    from .running import serving  # noqa: PLC0415 - the command's own process does without
 
     with serving(root, complain) as application, listening(application, opened) as watched:
         loop(watched, life)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sealedbeam.monitoring.history import History
+from sealedbeam.monitoring.detection.history import History
 
 KEPT, MEMORY, LEARNING = 12, 5.0, 2
 CLUSTERS = 2

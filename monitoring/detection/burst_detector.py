@@ -30,7 +30,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .burst_tracking import Tracker, Tracking
-from .detector_types import Alarm, AlarmKind, Sample, Site
 from .history import History
 from .machine_watch import MachineWatch
 from .network_filter import (
@@ -43,6 +42,7 @@ from .network_filter import (
 )
 from .share_watch import ShareWatch
 from .sky import fibonacci_cap, latitude_longitude, unit_vectors
+from .values import Alarm, AlarmKind, Sample, Site
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -5,8 +5,8 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sealedbeam.monitoring.live_jobs import LiveJobs
-from sealedbeam.monitoring.metrics_cache import MetricsCache
+from sealedbeam.monitoring.serving.live_jobs import LiveJobs
+from sealedbeam.monitoring.serving.metrics_cache import MetricsCache
 from sealedbeam.pipeline.integrity.ledger import Outcome
 
 from tests.support.serving import Client, FixedReader, client_of, live_jobs, make_marker, make_view

@@ -14,9 +14,9 @@ from sealedbeam.pipeline.integrity.ledger import WINDOW_SECONDS, HopAccount
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .burst_detector import Alarm
-    from .machine_errors import MachineErrors
-    from .view import View
+    from sealedbeam.monitoring.detection.burst_detector import Alarm
+    from sealedbeam.monitoring.machine_errors import MachineErrors
+    from sealedbeam.monitoring.view import View
 
 
 @dataclass(frozen=True, slots=True)

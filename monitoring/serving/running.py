@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .alarms import find_alarms
+from sealedbeam.monitoring.alarms import find_alarms
+from sealedbeam.monitoring.live import LiveReader
+
 from .api import Api
-from .live import LiveReader
 from .live_jobs import LiveJobs
 from .server import Application
 from .static_files import load_files

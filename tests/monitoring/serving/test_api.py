@@ -5,8 +5,8 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from sealedbeam.monitoring.api import is_allowed_host
-from sealedbeam.monitoring.static_files import load_files
+from sealedbeam.monitoring.serving.api import is_allowed_host
+from sealedbeam.monitoring.serving.static_files import load_files
 from sealedbeam.pipeline.errors import IntegrityError
 from sealedbeam.pipeline.integrity.ledger import Outcome
 

@@ -13,10 +13,11 @@ from sealedbeam.pipeline.text import harmless
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from .burst_detector import Alarm
+    from sealedbeam.monitoring.detection.burst_detector import Alarm
+    from sealedbeam.monitoring.timeline import Site, Timeline
+    from sealedbeam.monitoring.view import Campaign, View
+
     from .live_jobs import Snapshot
-    from .timeline import Site, Timeline
-    from .view import Campaign, View
 
 Value = dict[str, Any]
 

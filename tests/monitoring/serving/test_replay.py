@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sealedbeam.monitoring.replay import ReplayClock
+from sealedbeam.monitoring.serving.replay import ReplayClock
 
 from tests.support.serving import RECORDS, Client, FixedReader, client_of, make_marker, make_view
 

@@ -10,9 +10,9 @@ import ipaddress
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from sealedbeam.monitoring.collector import LedgerCollector
 from sealedbeam.pipeline.errors import SealedBeamError, UsageError
 
-from .collector import LedgerCollector
 from .exposition import CONTENT_TYPES, DamagedCollector, render_metrics, wants_openmetrics
 from .http_values import (
     HTML_TYPE,
@@ -34,10 +34,11 @@ from .static_files import INDEX
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sealedbeam.monitoring.view import View
+
     from .live_jobs import Derived, LiveJobs, Snapshot
     from .replay import ReplayClock
     from .static_files import StaticFile
-    from .view import View
 
 LOCAL_NAME = "localhost"
 _METHODS = ("GET", "HEAD")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sealedbeam.faults.sphere import fixed_position, source_above
-from sealedbeam.monitoring.sky import (
+from sealedbeam.monitoring.detection.sky import (
     carry,
     fibonacci_cap,
     latitude_longitude,

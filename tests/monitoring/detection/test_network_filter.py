@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sealedbeam.monitoring.network_filter import (
+from sealedbeam.monitoring.detection.network_filter import (
     false_alarm_rate,
     log_likelihood,
     profile_amplitude,
@@ -19,7 +19,7 @@ from sealedbeam.monitoring.network_filter import (
     template_area,
     window_thresholds,
 )
-from sealedbeam.monitoring.sky import fibonacci_cap
+from sealedbeam.monitoring.detection.sky import fibonacci_cap
 
 NORTH = np.array([0.0, 0.0, 1.0])
 SOURCES = fibonacci_cap(NORTH, 180.0, 300)

@@ -15,6 +15,7 @@ from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
+from sealedbeam.monitoring.timeline import build_timeline, fitting_window_seconds
 from sealedbeam.pipeline.errors import IntegrityError, SealedBeamError
 from sealedbeam.pipeline.integrity.ledger import WINDOW_SECONDS, Cell, Outcome
 from sealedbeam.pipeline.text import one_line
@@ -23,16 +24,16 @@ from .exposition import DAMAGED
 from .jobs_folder import find_jobs, observe, require_no_links
 from .quarantine_rows import QuarantineRows
 from .replay import view_until
-from .timeline import build_timeline, fitting_window_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from .burst_detector import Alarm
+    from sealedbeam.monitoring.detection.burst_detector import Alarm
+    from sealedbeam.monitoring.timeline import Timeline
+    from sealedbeam.monitoring.view import View
+
     from .jobs_folder import Mark
-    from .timeline import Timeline
-    from .view import View
 
     MakeReader = Callable[[Path], "Reader"]
     FindAlarms = Callable[[View], Sequence[Alarm]]

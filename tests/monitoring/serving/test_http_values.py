@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sealedbeam.monitoring.http_values import Query, RequestError
+from sealedbeam.monitoring.serving.http_values import Query, RequestError
 
 
 @given(st.text(max_size=30))

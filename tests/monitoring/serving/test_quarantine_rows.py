@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 import pytest
-from sealedbeam.monitoring import quarantine_rows
-from sealedbeam.monitoring.quarantine_rows import QuarantineRows
+from sealedbeam.monitoring.serving import quarantine_rows
+from sealedbeam.monitoring.serving.quarantine_rows import QuarantineRows
 from sealedbeam.pipeline.errors import IntegrityError, UsageError
 from sealedbeam.pipeline.jobs.entry import Entry, encode_entry
 from sealedbeam.pipeline.jobs.files import commit_file

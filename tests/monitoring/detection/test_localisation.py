@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from sealedbeam.monitoring.localisation import localise
-from sealedbeam.monitoring.network_filter import responses
-from sealedbeam.monitoring.sky import fibonacci_cap, separations_degrees
+from sealedbeam.monitoring.detection.localisation import localise
+from sealedbeam.monitoring.detection.network_filter import responses
+from sealedbeam.monitoring.detection.sky import fibonacci_cap, separations_degrees
 
 NORTH = np.array([0.0, 0.0, 1.0])
 POSITIONS = fibonacci_cap(NORTH, 180.0, 12)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .view import View
+    from sealedbeam.monitoring.view import View
 
     Views = Mapping[str, View | None]
 

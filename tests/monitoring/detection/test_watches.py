@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sealedbeam.monitoring.machine_watch import MachineChange, MachineWatch
-from sealedbeam.monitoring.share_watch import ShareChange, ShareWatch
+from sealedbeam.monitoring.detection.machine_watch import MachineChange, MachineWatch
+from sealedbeam.monitoring.detection.share_watch import ShareChange, ShareWatch
 
 MACHINES = np.array([1000.0, 1000.0])
 SEEN = np.array([True, True])
