@@ -10,7 +10,9 @@ Rules:
    first one's. Gauges of the whole job have no simulated time and stand at their last value.
 3. Windows are minutes, as the ledger's; for what machines themselves counted, the bins of their
    counters. A scenario of more than a day has longer windows, at most 1,440 of them.
-4. Prometheus keeps the last hours in memory and does not look for blocks there, so the end lies
+4. What a campaign knows is written apart, or not at all. It is known of the whole job, so it is
+   zero until the end.
+5. Prometheus keeps the last hours in memory and does not look for blocks there, so the end lies
    more than 3 hours back; and its blocks begin at even hours, so the start is one: a scenario of
    up to 2 hours makes one block, not two.
 """
@@ -25,7 +27,7 @@ from sealedbeam.monitoring.serving.exposition import JOB_LABEL
 from sealedbeam.pipeline.integrity.ledger import WINDOW_SECONDS
 
 from . import metrics
-from .collector import LedgerCollector
+from .collector import LedgerCollector, TruthCollector
 from .timeline import (
     AFFECTED,
     ECC_CORRECTED,
@@ -114,7 +116,15 @@ def render_backfill(jobs: Mapping[str, View], start_seconds: int) -> Iterator[st
         jobs: by the name that becomes the label `job_name`.
         start_seconds: when the simulated clock began, in seconds since 1970.
     """
-    histories = {name: trace(view) for name, view in jobs.items()}
+    return _render({name: trace(view) for name, view in jobs.items()}, start_seconds)
+
+
+def render_truth(jobs: Mapping[str, View], start_seconds: int) -> Iterator[str]:
+    """Yield what was injected into jobs and what escaped, likewise; each has a scenario."""
+    return _render({name: trace_truth(view) for name, view in jobs.items()}, start_seconds)
+
+
+def _render(histories: Mapping[str, Mapping[str, Family]], start_seconds: int) -> Iterator[str]:
     for name in dict.fromkeys(name for history in histories.values() for name in history):
         having = {job: history[name] for job, history in histories.items() if name in history}
         yield _render_head(next(iter(having.values())))
@@ -140,6 +150,19 @@ def trace(view: View) -> dict[str, Family]:
     _trace_machines(view, families, seconds)
     for name, family in families.items():
         _settle(family, last[name])
+    return families
+
+
+def trace_truth(view: View) -> dict[str, Family]:
+    """Return what only its scenario knows of a job: zero, and at the end all of it."""
+    duration = duration_seconds(view)
+    seconds = fitting_window_seconds(duration)
+    windows = -(-duration // seconds)
+    families = {}
+    for found in TruthCollector(view.campaign).collect() if view.campaign else ():
+        family = Family(found.name, found.type, found.unit, found.documentation, seconds, windows)
+        _settle(family, found)
+        families[found.name] = family
     return families
 
 

@@ -52,7 +52,12 @@ def _parse_date(text: str) -> int:
     help="When the simulated clock began, in seconds since 1970 or by ISO 8601 [an even hour, such "
     "that the end lies more than 3 hours back].",
 )
-def backfill(folder: Path, output: Path | None, start: int | None) -> None:
+@click.option(
+    "--truth",
+    is_flag=True,
+    help="Write what was injected and what escaped instead, which no alert may see.",
+)
+def backfill(folder: Path, output: Path | None, start: int | None, *, truth: bool) -> None:
     """Write the simulated hours of finished jobs for Prometheus, each sample with its own time.
 
     DIR is the output of a job or of a campaign, or a folder of them. Each metric of metrics.prom is
@@ -70,9 +75,14 @@ def backfill(folder: Path, output: Path | None, start: int | None) -> None:
         choose_start,
         duration_seconds,
         render_backfill,
+        render_truth,
     )
 
     jobs = _read_jobs(folder)
+    if truth:
+        jobs = {name: view for name, view in jobs.items() if view.campaign}
+        if not jobs:
+            raise UsageError(f"no job in {folder} ran under a scenario; leave --truth out")
     longest = max(map(duration_seconds, jobs.values()))
     now = time.time()
     begin = choose_start(now, longest) if start is None else start
@@ -81,7 +91,7 @@ def backfill(folder: Path, output: Path | None, start: int | None) -> None:
             "the end lies less than 3 hours back: a Prometheus that is running does not look for "
             "blocks there; give an earlier --start, or none"
         )
-    text = render_backfill(jobs, begin)
+    text = (render_truth if truth else render_backfill)(jobs, begin)
     if output is None:
         for lines in text:
             show(lines.removesuffix("\n"))

@@ -14,6 +14,7 @@ from sealedbeam.monitoring.backfill import (
     choose_start,
     duration_seconds,
     render_backfill,
+    render_truth,
     trace,
 )
 from sealedbeam.monitoring.collector import LedgerCollector
@@ -125,6 +126,26 @@ def test_everything_of_the_catalogue_is_there_and_nothing_else() -> None:
     view = make_view()
     expected = totals_of(view, "a", "counter").keys() | totals_of(view, "a", "gauge").keys()
     assert expected == render({"a": view}).keys()
+
+
+def test_truth_is_zero_until_the_end() -> None:
+    """What a campaign knows is there for each known label set: zero, and at the end all of it."""
+    view = make_view()
+    assert view.campaign is not None
+    injected = {("oregon", "single_bit"): 7}
+    told = replace(view, campaign=replace(view.campaign, injected=injected, escaped=2))
+    samples = parse("".join(render_truth({"a": told}, START)))
+    kinds = {"kind": "single_bit", "job_name": "a"}
+    name = "sealedbeam_faults_injected_total"
+    assert samples.keys() == {
+        (name, frozenset({"cluster": "dublin", **kinds}.items())),
+        (name, frozenset({"cluster": "oregon", **kinds}.items())),
+        ("sealedbeam_faults_escaped_total", frozenset({("job_name", "a")})),
+    }
+    times = [START + minute for minute in (0, 60, 120, 180)]
+    assert series(samples, name, cluster="dublin") == [(time, 0) for time in times]
+    assert series(samples, name, cluster="oregon")[-2:] == [(times[2], 0), (times[3], 7)]
+    assert series(samples, "sealedbeam_faults_escaped_total")[-1] == (times[3], 2)
 
 
 def test_samples_stand_at_the_ends_of_windows() -> None:

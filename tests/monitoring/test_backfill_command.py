@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,19 @@ def last_values(text: str) -> dict[tuple[str, str], float]:
         end = max(when for _, when in samples)
         sums[key] = sum(value for (_, when), value in samples.items() if when == end)
     return sums
+
+
+def test_truth_is_written_apart(campaign: Path, tmp_path: Path) -> None:
+    """With --truth only what was injected and escaped is written, of jobs under a scenario."""
+    result = run(campaign, "--truth", "--start", "2023-11-14T22:00:00Z")
+    assert result.exit_code == 0
+    names = set(re.findall(r"^(\w+)\{", result.output, re.MULTILINE))
+    assert names == {"sealedbeam_faults_injected_total", "sealedbeam_faults_escaped_total"}
+    assert set(re.findall(r'job_name="([^"]+)"', result.output)) == {"cells/flips"}
+    shutil.copytree(campaign / "plain", tmp_path / "plain")
+    refused = run(tmp_path, "--truth")
+    assert refused.exit_code == 2
+    assert "ran under a scenario" in refused.output
 
 
 def test_every_finished_job_of_a_folder_is_written(campaign: Path, tmp_path: Path) -> None:

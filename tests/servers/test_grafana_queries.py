@@ -15,7 +15,6 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from tests.servers.conftest import run_command
 from tests.servers.daemons import prometheus, run_promtool
@@ -89,24 +88,6 @@ def queries_of(path: Path) -> Iterator[Query]:
 QUERIES = [query for path in DASHBOARDS for query in queries_of(path)]
 
 
-def write_truth(campaign: Path, start: int, end: int) -> str:
-    """Return what a scrape of each job's faults.prom, with its name as a label, has at two times.
-
-    At the start nothing was injected yet.
-    """
-    lines: dict[str, list[str]] = {}
-    for path in sorted(campaign.glob("**/faults.prom")):
-        name = path.parent.relative_to(campaign).as_posix()
-        for family in text_string_to_metric_families(path.read_text()):
-            into = lines.setdefault(family.name, [f"# TYPE {family.name} counter"])
-            for sample in family.samples:
-                pairs = {"job_name": name, **sample.labels}
-                text = ",".join(f'{key}="{value}"' for key, value in pairs.items())
-                into.append(f"{sample.name}{{{text}}} 0 {start}")
-                into.append(f"{sample.name}{{{text}}} {sample.value:g} {end}")
-    return "".join(f"{line}\n" for listed in lines.values() for line in listed) + "# EOF\n"
-
-
 @pytest.fixture(scope="module")
 def shown(supernova: Story, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     """Yield the story together with its truth, and more time than it took."""
@@ -118,7 +99,9 @@ def shown(supernova: Story, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     for block in blocks:
         shutil.copytree(block, folder / "data" / block.name)
     written = folder / "truth.om"
-    written.write_text(write_truth(campaign, supernova.start, end))
+    start = str(supernova.start)
+    done = run_command("backfill", campaign, "--truth", "--start", start, "--output", written)
+    assert done.returncode == 0, done.stderr
     data = str(folder / "data")
     run_promtool("tsdb", "create-blocks-from", "openmetrics", str(written), data)
     with prometheus(campaign.parent / "prometheus.yml", folder / "data") as server:

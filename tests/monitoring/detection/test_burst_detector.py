@@ -10,12 +10,8 @@ import numpy as np
 import pytest
 from sealedbeam.faults.bursts import Burst, Mode
 from sealedbeam.faults.sphere import source_above
-from sealedbeam.monitoring.detection import (
-    burst_detector,
-    burst_tracking,
-    history,
-    machine_watch,
-)
+from sealedbeam.monitoring.detection import burst_detector as detector_module
+from sealedbeam.monitoring.detection import burst_tracking, history, machine_watch
 from sealedbeam.monitoring.detection.burst_detector import Alarm, AlarmKind, BurstDetector, Sample
 
 from tests.support.fleet_counts import (
@@ -398,4 +394,4 @@ def test_what_cannot_be_is_refused() -> None:
 def test_an_empty_fleet_is_quiet() -> None:
     """A fleet of none or of one cluster can be watched."""
     assert BurstDetector([]).observe(0, {}) == []
-    assert burst_detector.BurstDetector(WORLD[:1]).observe(0, {}) == []
+    assert detector_module.BurstDetector(WORLD[:1]).observe(0, {}) == []
