@@ -70,9 +70,15 @@ def find_block_strikes(
 def head_bit(strike: BlockStrike, outline: Outline) -> tuple[int, int | None] | None:
     """Return the bit of the block that a hit on its head flips, and the record whose seal it is.
 
-    None where there is nothing to hit: a block without records or seals has no seal.
+    None where there is nothing to hit: a block without records or seals has no seal, and most
+    blocks have no parity.
     """
     start, stop = outline.table
+    if strike.kind is HeadKind.PARITY_BIT:
+        start, stop = outline.parity
+        return (
+            (8 * start + to_index(strike.word, 8 * (stop - start)), None) if stop > start else None
+        )
     if strike.kind is HeadKind.HEADER_BIT:
         return to_index(strike.word, 8 * HEADER_BYTES), None
     if strike.kind is HeadKind.TABLE_BIT:

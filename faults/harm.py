@@ -14,7 +14,7 @@ from .draws import draw, stream_key, to_unit
 from .ecc import Verdict, shield
 from .journal import BITS_STORED_MAX, Fault, describe_record
 from .kinds import MachineKind
-from .outages import LOSSY
+from .outages import Scope
 from .strikes import STRIKES_PER_BIT_MAX, Stream, Strike, find_positions, thin
 from .widths import Shape, bits_that_flip, choose_width, make_damage
 
@@ -28,8 +28,18 @@ if TYPE_CHECKING:
     from .strikes import HopRates
     from .topology import Fleet, Spot
 
-PACKET_LOSS_SHARE = 0.5
-"""Of the records on machines that are hard to reach; Dean's list names it for racks (verified)."""
+LOSS_SHARE = 0.5
+"""Of the records on machines that are hard to reach, or slow.
+
+Dean's list names it for racks that lose packets (verified); that half of what is asked of a slow
+machine misses its deadline is ours.
+"""
+
+_KINDS = {
+    Scope.NETWORK: MachineKind.PACKET_LOST,
+    Scope.WONKY_RACK: MachineKind.PACKET_LOST,
+    Scope.SLOW_MACHINE: MachineKind.TIMED_OUT,
+}
 
 
 class Harm:
@@ -124,9 +134,8 @@ class FrameHarm:
             spot = self.fleet.spot(frame.identity, self.hop, self.attempt)
             outage = self._outage(frame, spot)
             if outage is not None:
-                lossy = outage.scope in LOSSY
-                kind = MachineKind.PACKET_LOST if lossy else MachineKind.MACHINE_DOWN
                 harm.erase(frame)
+                kind = _KINDS.get(outage.scope, MachineKind.MACHINE_DOWN)
                 yield Hit(self._fault(frame, spot, kind, cause=outage.cause_id), 0, felt=True)
                 return
         if self.rates is None:
@@ -160,7 +169,7 @@ class FrameHarm:
         if down is not None:
             return down
         lossy = self.lossy.find(name, machine, time)
-        if lossy is None or to_unit(draw(frame.identity, self.keys.packets)) > PACKET_LOSS_SHARE:
+        if lossy is None or to_unit(draw(frame.identity, self.keys.packets)) > LOSS_SHARE:
             return None
         return lossy
 

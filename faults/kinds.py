@@ -1,9 +1,11 @@
 """The kinds of faults, by what they strike; the values stand in scenarios, journals and metrics.
 
 * Memory: bits of one record while it is handed over, in one of the patterns of `widths.py`.
-* Heads: one bit of what a block says of its records: its header, its table, the seal of one record.
+* Heads: one bit of what a block says of its records: its header, its table, the seal of one record,
+  its parity.
 * Blocks: what happens to a delivery as a whole.
-* Machines: a record was on a machine that failed, or whose packets got lost.
+* Machines: a record was on a machine that failed, whose packets got lost, or that was so slow that
+  it was given up.
 * Computations: a result was wrong before it was sealed.
 """
 
@@ -20,6 +22,7 @@ class HeadKind(StrEnum):
     HEADER_BIT = "header_bit"
     TABLE_BIT = "table_bit"
     SEAL_BIT = "seal_bit"
+    PARITY_BIT = "parity_bit"
 
 
 class BlockKind(StrEnum):
@@ -41,6 +44,7 @@ class MachineKind(StrEnum):
 
     MACHINE_DOWN = "machine_down"
     PACKET_LOST = "packet_lost"
+    TIMED_OUT = "timed_out"
 
 
 MISCOMPUTED = "miscomputed"

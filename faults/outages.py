@@ -39,9 +39,10 @@ class Scope(StrEnum):
 
 
 DEGRADED = frozenset((Scope.NETWORK, Scope.WONKY_RACK, Scope.SLOW_MACHINE))
-"""Scopes whose machines go on, but slowly or with losses; all others are down."""
-LOSSY = frozenset((Scope.NETWORK, Scope.WONKY_RACK))
-"""Those of them that lose packets."""
+"""Scopes whose machines go on, and lose a part of the deliveries, to the network or to a deadline.
+
+All others are down.
+"""
 
 
 class Outage(NamedTuple):

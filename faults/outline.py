@@ -33,12 +33,14 @@ class Outline(NamedTuple):
         table: first byte of the table, and the first after it.
         frames: of its records, in order.
         crcs: first byte of the records' CRCs, 4 bytes each; None in a block without seals.
+        parity: first byte of the parity, and the first after it; the same in a block without.
     """
 
     block_id: bytes
     table: tuple[int, int]
     frames: list[Frame]
     crcs: int | None
+    parity: tuple[int, int]
 
     def seal_bytes(self, number: int) -> list[int]:
         """Return the bytes of the seal of one record, none without seals."""
@@ -81,4 +83,6 @@ def read_outline(data: bytes) -> Outline | None:
         begin = end + _IDENTITY_START
         frames.append(Frame(data[begin : begin + identity_length], end, length))
         end += length
-    return Outline(table.block_id, (HEADER_BYTES, start), frames, crcs if sealed else None)
+    parity = end, end + header[0].parity_bytes
+    extent = HEADER_BYTES, start
+    return Outline(table.block_id, extent, frames, crcs if sealed else None, parity)

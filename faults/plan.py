@@ -21,7 +21,7 @@ from .ecc import Hardware
 from .exposure import Exposure
 from .kinds import ALL_KINDS, BLOCK_KINDS, MISCOMPUTED, BlockKind, HeadKind, MachineKind
 from .machines import ClusterShape, FailureRates, make_schedule
-from .outages import DEGRADED, LOSSY, Outage, OutageTable, Scope, require_few
+from .outages import DEGRADED, Outage, OutageTable, Scope, require_few
 from .planfile import read_plan_file
 from .rates import BITS_PER_MEBIBYTE, per_bit_second_from_fit_per_gbit
 from .sphere import source_above
@@ -119,7 +119,7 @@ class Plan:
     @cached_property
     def lossy(self) -> OutageTable:
         """Where packets get lost."""
-        return self._table(each for each in self.outages if each.scope in LOSSY)
+        return self._table(each for each in self.outages if each.scope in DEGRADED)
 
     def _table(self, outages: Iterable[Outage]) -> OutageTable:
         return OutageTable(outages, {cluster.name: cluster.machines for cluster in self.clusters})
@@ -171,9 +171,8 @@ class Plan:
     def is_quiet(self) -> bool:
         """Whether nothing can happen: whatever is named has a rate of zero."""
         strikes = any(self.rates(hop) or self.block_shares(hop) for hop in self.hops)
-        fails = any(each.scope not in DEGRADED or each.scope in LOSSY for each in self.outages)
         errs = self.mercurial and self.mercurial.share > 0 and self.mercurial.share_of_results > 0
-        return not (strikes or fails or errs)
+        return not (strikes or self.outages or errs)
 
     def to_json(self) -> str:
         """Return the plan as canonical JSON: the text of its file."""

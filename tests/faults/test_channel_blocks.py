@@ -13,7 +13,7 @@ from sealedbeam.faults.outline import read_outline
 from sealedbeam.faults.transit import FaultyTransit
 from sealedbeam.pipeline.integrity.block import write_block
 from sealedbeam.pipeline.integrity.layout import HEADER_BYTES
-from sealedbeam.pipeline.integrity.protection import CORRECT, PROTECTIONS
+from sealedbeam.pipeline.integrity.protection import CORRECT, PARITY, PROTECTIONS
 
 from tests.support.campaigns import Campaign, make_plan, make_records
 
@@ -86,9 +86,9 @@ def test_first_block_of_all_has_no_other(kind: BlockKind) -> None:
 
 @pytest.mark.parametrize("kind", HeadKind)
 def test_head_is_struck_where_the_journal_says(kind: HeadKind) -> None:
-    """One bit flips: of the header, of the table, or of the named record's seal in the table."""
+    """One bit flips: of header, table or parity, or of the named record's seal in the table."""
     records = RECORDS[:5]
-    block = write_block(b"block", records, CORRECT)
+    block = write_block(b"block", records, PARITY)
     outline = read_outline(block.data)
     assert outline is not None
     for seed in range(40):
@@ -101,6 +101,8 @@ def test_head_is_struck_where_the_journal_says(kind: HeadKind) -> None:
         struck = bit >> 3
         if kind is HeadKind.HEADER_BIT:
             assert struck < HEADER_BYTES
+        elif kind is HeadKind.PARITY_BIT:
+            assert outline.parity[0] <= struck < outline.parity[1]
         else:
             assert outline.table[0] <= struck < outline.table[1]
         if kind is HeadKind.SEAL_BIT:
@@ -119,7 +121,7 @@ def test_each_kind_is_injected_as_often_as_stated(kind: str) -> None:
     """
     share, found, deliveries = 0.25, 0, 0
     for seed in range(6):
-        found += len(run(kind, "correct", "drop", seed=seed).faults())
+        found += len(run(kind, "parity", "drop", seed=seed).faults())
         deliveries += len(RECORDS) // 5 - (kind == BlockKind.STALE_BLOCK)
     sigma = math.sqrt(deliveries * share * (1 - share))
     assert abs(found - share * deliveries) <= 3 * sigma
@@ -129,6 +131,7 @@ SEALED = {
     HeadKind.HEADER_BIT: {CORRECTED},
     HeadKind.TABLE_BIT: {CORRECTED},
     HeadKind.SEAL_BIT: {CORRECTED},
+    HeadKind.PARITY_BIT: {CORRECTED},
     BlockKind.LOST_BLOCK: {RETRIED, DROPPED},
     BlockKind.TRUNCATED_BLOCK: {RETRIED, DROPPED, MASKED},
     BlockKind.DUPLICATED_BLOCK: {MASKED},
@@ -152,7 +155,9 @@ UNSEALED = {
 def test_outcomes_of_each_kind(kind: HeadKind | BlockKind, protection: str) -> None:
     """Sealed, heads are mended and blocks sent again; unsealed, another block is used unseen."""
     faults = run(kind, protection).faults()
-    allowed = (UNSEALED if protection == "none" else SEALED)[kind]
+    allowed = UNSEALED.get(kind, set()) if protection == "none" else SEALED[kind]
+    if kind is HeadKind.PARITY_BIT and protection != "parity":
+        allowed = set()
     assert {fault.kind for fault in faults} == ({str(kind)} if allowed else set())
     assert {fault.outcome for fault in faults} <= allowed
     likeliest = next(iter(outcome for outcome in (RETRIED, *allowed) if outcome in allowed), None)

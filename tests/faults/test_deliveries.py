@@ -16,7 +16,7 @@ from sealedbeam.faults.deliveries import (
 from sealedbeam.faults.kinds import BLOCK_KINDS, BlockKind, HeadKind
 from sealedbeam.faults.outline import Outline, read_outline
 from sealedbeam.pipeline.integrity.block import write_block
-from sealedbeam.pipeline.integrity.protection import CORRECT, NONE
+from sealedbeam.pipeline.integrity.protection import CORRECT, NONE, PARITY
 
 from tests.support.campaigns import make_plan, make_records
 
@@ -69,8 +69,9 @@ def test_strikes_are_a_function_of_block_hop_and_attempt() -> None:
 
 
 def test_head_bits_are_spread_over_all_they_may_hit() -> None:
-    """Each byte of header, table and seals is hit by some number, and nothing else is."""
-    outline = sealed_outline(3)
+    """Each byte of header, table, seals and parity is hit by some number, and nothing else is."""
+    outline = read_outline(write_block(b"block", make_records(3), PARITY).data)
+    assert outline is not None
     step = (1 << 64) // 4000
     hit: dict[HeadKind, set[int]] = {kind: set() for kind in HeadKind}
     for kind in HeadKind:
@@ -80,11 +81,13 @@ def test_head_bits_are_spread_over_all_they_may_hit() -> None:
             hit[kind].add(found[0] >> 3)
     assert hit[HeadKind.HEADER_BIT] == set(range(88))
     assert hit[HeadKind.TABLE_BIT] == set(range(*outline.table))
+    assert hit[HeadKind.PARITY_BIT] == set(range(*outline.parity))
     assert hit[HeadKind.SEAL_BIT] == {b for number in range(3) for b in outline.seal_bytes(number)}
 
 
 def test_block_without_records_or_seals_has_no_seal_to_hit() -> None:
-    """A hit on a seal that is not there does not happen."""
+    """A hit on a seal, or on parity, that is not there does not happen."""
+    assert head_bit(BlockStrike(HeadKind.PARITY_BIT, 1, b"block"), sealed_outline(3)) is None
     strike = BlockStrike(HeadKind.SEAL_BIT, 1 << 63, b"block")
     assert head_bit(strike, sealed_outline(0)) is None
     unsealed = read_outline(write_block(b"block", make_records(3), NONE).data)

@@ -70,11 +70,11 @@ def test_erasing_takes_one_frame_only() -> None:
         (Scope.OVERHEATING, {"machine_down"}),
         (Scope.NETWORK, {"packet_lost"}),
         (Scope.WONKY_RACK, {"packet_lost"}),
-        (Scope.SLOW_MACHINE, set()),
+        (Scope.SLOW_MACHINE, {"timed_out"}),
     ],
 )
 def test_what_each_outage_does(scope: Scope, kinds: set[str]) -> None:
-    """Machines that are down lose all records, lossy ones some, slow ones none."""
+    """Machines that are down lose all records, lossy and slow ones some."""
     clusters = [{"name": "oregon", "machines": 4}]
     plan = make_plan(outages=[outage(scope)], clusters=clusters)
     frames = [Frame(b"record %d" % number, 0, 100) for number in range(50)]

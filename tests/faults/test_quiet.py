@@ -30,7 +30,6 @@ ALL_ZERO: tuple[dict[str, Any], ...] = (
     *(flips(width, 0) for width in Width),
     *({"kind": kind, "per_block": 0} for kind in BLOCK_KINDS),
 )
-SLOW = OUTAGE | {"scope": "slow_machine"}
 NO_CORES = {"share": 1, "share_of_results": 0}
 
 
@@ -44,7 +43,6 @@ def channel_of(plan: Plan, folder: Path) -> FaultyChannel:
     "changes",
     [
         {},
-        {"outages": [SLOW]},
         {"mercurial_cores": NO_CORES},
         {"machines": {"acceleration": 1e-9}},
         {"counters": {"acceleration": 1}},
