@@ -76,9 +76,8 @@ def head_bit(strike: BlockStrike, outline: Outline) -> tuple[int, int | None] | 
     start, stop = outline.table
     if strike.kind is HeadKind.PARITY_BIT:
         start, stop = outline.parity
-        return (
-            (8 * start + to_index(strike.word, 8 * (stop - start)), None) if stop > start else None
-        )
+        bits = 8 * (stop - start)
+        return (8 * start + to_index(strike.word, bits), None) if bits else None
     if strike.kind is HeadKind.HEADER_BIT:
         return to_index(strike.word, 8 * HEADER_BYTES), None
     if strike.kind is HeadKind.TABLE_BIT:
