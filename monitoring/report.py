@@ -13,6 +13,8 @@ from sealedbeam.pipeline.integrity.reconcile import Verdict
 
 from .collector import sum_by_cluster
 from .markup import Markup, join, table, tag, trusted
+from .plots import Lane, draw_timeline
+from .timeline import build_timeline, fitting_window_seconds
 
 if TYPE_CHECKING:
     from sealedbeam.pipeline.integrity.ledger import Cell
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from .view import Campaign, SetAside, View
 
 _INPUTS_LISTED = 50
+_COLUMNS_MAX = 120
+_MINUTE_SECONDS = 60
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _STYLE = """
 :root { color-scheme: light dark; --text: #1c2530; --dim: #5b6875; --page: #fbfbf9; --line: #d9dcd8;
@@ -41,6 +45,9 @@ th { color: var(--dim); font-weight: 500; }
 .retried { background: var(--retried); } .dropped { background: var(--dropped); }
 .verdict { padding: .6rem 1rem; border-left: .4rem solid var(--corrected); }
 .verdict.bad { border-color: var(--dropped); } .verdict.unknown { border-color: var(--retried); }
+.plot { width: 100%; height: auto; } .plot text { font-size: 12px; fill: var(--text); }
+.plot text.dim, .plot text.end { fill: var(--dim); } .end { text-anchor: end; }
+.heat { fill: var(--retried); }
 .dim { color: var(--dim); } code, pre { font-size: .88rem; overflow-wrap: anywhere; }
 pre { white-space: pre-wrap; border: 1px solid var(--line); padding: .6rem; }
 """
@@ -60,6 +67,7 @@ def render_report(view: View) -> bytes:
         ("What was set aside, and why", _show_set_aside(view)),
     ]
     if view.campaign is not None:
+        sections.append(("When and where", _show_time(view)))
         sections.append(("Simulated faults", _show_campaign(view, view.campaign)))
     sections.append(("How to make it again", _show_command(view)))
     status = str(view.summary.get("status", ""))
@@ -110,6 +118,12 @@ def _show_inputs(view: View) -> Markup:
         ("records whose own digest is bad", inputs["digest_bad"]),
         ("terms in the index", view.summary["terms"]),
         ("postings in the index", view.summary["postings"]),
+        *(
+            (f"documents of which was cut: {cut}", n)
+            for cut, n in view.summary.get("cut", {}).items()
+            if n
+        ),
+        *((f"pages that several machines parsed: {name}", n) for name, n in view.audit.items()),
     ]
     files = [(path, f"{size:,}") for path, size in view.inputs[:_INPUTS_LISTED]]
     more = len(view.inputs) - len(files)
@@ -127,7 +141,8 @@ def _show_hops(view: View) -> Markup:
     clusters = sum_by_cluster(view)
     rows = [_show_cell(hop, "all", account.total()) for hop, account in view.hops.items()]
     if len({cluster for cluster, _ in clusters}) > 1:
-        rows += [_show_cell(hop, cluster, cell) for (cluster, hop), cell in clusters.items()]
+        cells = clusters.items()
+        rows += [_show_cell(hop, cluster, cell) for (cluster, hop), cell in cells if cell.records]
     key = [join((tag("span", class_=outcome), f" {outcome}  ")) for outcome in Outcome]
     head = ("hop", "cluster", "records", *Outcome, "bits corrected", "")
     return join((tag("p", *key, class_="key dim"), table(head, rows)))
@@ -143,6 +158,22 @@ def _show_cell(hop: str, cluster: str, cell: Cell) -> list[str]:
     bits = sum(cell.corrected_bits.values())
     numbers = (cell.records, *counts.values(), bits)
     return [hop, cluster, *(f"{number:,}" for number in numbers), tag("div", *bars, class_="bar")]
+
+
+def _show_time(view: View) -> Markup:
+    """Return a lane for each cluster: machines that erred, and deliveries that were damaged."""
+    assert view.campaign is not None, "only a scenario takes simulated time"
+    seconds = fitting_window_seconds(view.campaign.duration_seconds, _COLUMNS_MAX)
+    timeline = build_timeline(view, seconds)
+    lanes = [
+        Lane(site.name, f"{int(numbers.max(initial=0)):,} at most", numbers.tolist())
+        for site, numbers in zip(timeline.sites, timeline.series["affected_machines"], strict=True)
+    ]
+    title = "Machines with an error of memory, or a delivery that arrived damaged, by cluster"
+    minutes = timeline.windows * seconds / _MINUTE_SECONDS
+    note = f"{title}. Each column is {seconds / _MINUTE_SECONDS:g} simulated minutes."
+    ends = ("0", f"{minutes:,.0f} minutes")
+    return join((draw_timeline(title, lanes, (), ends), tag("p", note, class_="dim")))
 
 
 def _show_set_aside(view: View) -> Markup:

@@ -76,6 +76,7 @@ def test_report_says_what_happened(tmp_path: Path) -> None:
     ):
         assert expected in text
     assert "Simulated faults" not in text
+    assert "When and where" not in text
 
 
 def test_report_needs_no_network_and_no_script(tmp_path: Path) -> None:
@@ -121,6 +122,8 @@ def test_escapes_turn_the_report_bad(tmp_path: Path) -> None:
     assert "a <scenario>" in page.text
     assert "Accelerated." in page.text
     assert "1 simulated faults escaped" in page.text
+    assert "When and where" in page.text
+    assert "Each column is 1 simulated minutes." in page.text
     assert ("class", "verdict bad") in page.attributes
 
 
