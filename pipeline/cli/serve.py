@@ -6,6 +6,7 @@ import re
 import signal
 import sys
 from contextlib import contextmanager
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -77,6 +78,8 @@ def serve(folder: Path, port: int, bind: str, **options: Any) -> None:
 
     if options["pace"] is not None and not options["replay"]:
         raise UsageError("--pace has no effect without --replay; leave it out or ask for that")
+    if options["pace"] is not None and isnan(options["pace"]):
+        raise UsageError("--pace is no number; give the simulated seconds that pass in one")
     opened = open_socket(bind, port)
     replay = ReplayClock(options["pace"] or _DEFAULT_PACE) if options["replay"] else None
     hosts = frozenset(map(_name_host, options["hosts"]))
