@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -58,6 +59,11 @@ def group_of(leader: int) -> list[int]:
     return found
 
 
+def _heed_interrupts() -> None:
+    """Undo what a shell does to what it runs in the background, the tests among it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def started(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
     """Run a command with its output in pipes; it does not outlive the test."""
@@ -69,6 +75,7 @@ def started(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
         text=True,
         env=environment(),
         start_new_session=True,  # as a shell starts it: signals of the terminal go to all of it
+        preexec_fn=_heed_interrupts,  # noqa: PLW1509 - it makes one system call
     ) as process:
         try:
             yield process
