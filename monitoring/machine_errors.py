@@ -112,7 +112,6 @@ def _from_table(table: pa.Table) -> MachineErrors:
     clusters, cluster = _encode(table.column("cluster"))
     machines, machine = _encode(table.column("machine"))
     names = ("time_seconds", *_COLUMNS[3:])
-    # Of a chunked column Arrow makes an array by way of pandas, whose import takes 0.2 s.
     numbers = (table.column(name).combine_chunks().to_numpy() for name in names)
     columns = (column.astype(np.int64) for column in numbers)
     return MachineErrors(clusters, machines, cluster, machine, *columns)

@@ -109,7 +109,9 @@ def _run_index(inputs: Sequence[str], options: dict[str, Any]) -> int:
     from sealedbeam.pipeline.arguments import split_options
     from sealedbeam.pipeline.filesystems import hushed, local_folder
     from sealedbeam.pipeline.jobs.driver import Workers
+    from sealedbeam.pipeline.jobs.worker import UNUSED, Absent
 
+    sys.meta_path.insert(0, Absent(UNUSED))  # or Arrow loads pandas for the first array it gives
     own = {name for parameter in index.params for name in parameter.opts}
     patterns, beam_options = split_options(inputs, own)
     output = local_folder(options.pop("output"))
