@@ -78,7 +78,7 @@ class Workers:
 
         Args:
             context: the job, as JSON.
-            listen: called with every event: a task done, a worker lost.
+            listen: called with every event: a task done or under way, a worker lost.
             lock: a descriptor that the workers keep open: the folder's lock.
             record_seconds: that a worker may stand still at one record.
         """
@@ -137,7 +137,8 @@ class Workers:
             worker.idle = worker.started = True
             self._stillborn = 0
             return
-        worker.held = None
+        if "progress" not in event:
+            worker.held = None
         self._listen({**event, "worker": worker.number})
 
     def _look(self) -> None:
@@ -145,7 +146,7 @@ class Workers:
         now = time.monotonic()
         since, self._looked_seconds = now - self._looked_seconds, now
         for worker in list(self._workers):
-            waited_for = worker.held is not None or (self._queue and not worker.started)
+            waited_for = worker.held is not None or (self._queue and not worker.idle)
             note = worker.note
             stood = worker.clock.look(note, since) if waited_for else 0.0
             limit = allowed_seconds(note.stage, self._record_seconds)
