@@ -96,8 +96,8 @@ def read_counters(data: bytes) -> MachineErrors:
 def read_journal_errors(data: bytes) -> MachineErrors:
     """Return what hardware corrected and reported by a journal; raises what Arrow does."""
     table = read_checked(data, _JOURNAL_COLUMNS)
-    hardware = table.column("hardware").combine_chunks().to_numpy(zero_copy_only=False)
-    corrected, reported = hardware == "corrected", hardware == "reported"
+    words, word = _encode(table.column("hardware"))
+    corrected, reported = (_is_word(name, words, word) for name in ("corrected", "reported"))
     counted = pa.table(
         {
             **{name: table.column(name) for name in _COLUMNS[:3]},
@@ -122,6 +122,10 @@ def _encode(column: pa.ChunkedArray) -> tuple[tuple[str, ...], Wholes]:
     encoded = column.combine_chunks().dictionary_encode()
     codes: Wholes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     return tuple(encoded.dictionary.to_pylist()), codes
+
+
+def _is_word(name: str, words: tuple[str, ...], word: Wholes) -> NDArray[np.bool_]:
+    return word == (words.index(name) if name in words else len(words))
 
 
 def join(many: Sequence[MachineErrors]) -> MachineErrors:

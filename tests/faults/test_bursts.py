@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sealedbeam.faults.bursts import (
+    _NODES,
+    _WEIGHTS,
     Burst,
     BurstSite,
     Mode,
@@ -64,6 +66,12 @@ def test_hemisphere_doubles_under_the_source_and_spares_the_other_side() -> None
     assert rate_multiplier((HEMISPHERE,), BEHIND, START) == 1
     sharp = dataclasses.replace(HEMISPHERE, exponent=2)
     assert rate_multiplier((sharp,), at_angle(60), START) == pytest.approx(1.25)
+
+
+def test_quadrature_is_the_one_of_numpy() -> None:
+    """The nodes and weights written down are those that NumPy computes."""
+    expected = np.polynomial.legendre.leggauss(6)
+    np.testing.assert_allclose((_NODES, _WEIGHTS), expected, rtol=1e-15)
 
 
 def test_hemisphere_lasts_ten_minutes() -> None:
