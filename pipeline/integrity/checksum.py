@@ -41,12 +41,14 @@ class Crc32cProvider:
         native: whether it is compiled code.
         compute: the CRC of a buffer.
         extend: the CRC of some bytes, given the CRC of all that came before them.
+        of_bytes: the CRC of a byte string: the library's own function, for very many small ones.
     """
 
     name: str
     native: bool
     compute: Callable[[Buffer], int]
     extend: Callable[[int, bytes], int]
+    of_bytes: Callable[[bytes], int]
 
 
 def _readable(buffer: Buffer) -> Buffer | NDArray[np.uint8]:
@@ -69,6 +71,7 @@ def google_provider() -> Crc32cProvider:
         library.implementation == "c",
         lambda buffer: int(value(_readable(buffer))),
         lambda crc, piece: int(library.extend(crc, piece)),
+        value,
     )
 
 
@@ -82,6 +85,7 @@ def crcmod_provider() -> Crc32cProvider:
         native,
         lambda buffer: int(function(bytes(buffer))),
         lambda crc, piece: int(function(piece, crc)),
+        function,
     )
 
 
