@@ -18,6 +18,7 @@ _ALLOWED = {
     "machines": (1, 10_000_000),
     "acceleration": (0, 1_000_000),
     "audit_share": (0, 1),
+    "seed": (0, (1 << 64) - 1),
 }
 
 

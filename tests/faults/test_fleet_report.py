@@ -107,6 +107,7 @@ def test_json_holds_all_figures() -> None:
     ("arguments", "message"),
     [
         (("--days", "0"), "--days is 0; allowed: a number from 1 to 3,660"),
+        (("--seed", "-5"), "--seed is -5; allowed: a number from 0 to 18,446,744,073,709,551,615"),
         (("--machines", "0"), "--machines is 0; allowed: a number from 1 to 10,000,000"),
         (("--acceleration", "-1"), "--acceleration is -1; allowed: a number from 0 to 1,000,000"),
         (("--acceleration", "nan"), "--acceleration is nan; allowed"),
