@@ -7,23 +7,31 @@ anything parses them.
 
 Rules:
 
-1. The bytes are canonical: one manifest has one encoding. Decoding encodes again and compares, so
-   that a change of white space or of key order is damage too.
-2. The manifest carries its own CRC-32C and SHA-256, taken over the canonical bytes without these
-   two keys. Every single flipped bit is found, whether or not it changes what JSON says.
-3. CRCs are strings of eight hexadecimal digits: readable, and of a fixed width.
-4. Paths are relative, with `/` between their parts, and never lead out of the folder.
+1. It proves itself, as `sealed_json` tells: one manifest has one encoding, and every single flipped
+   bit is found.
+2. CRCs are strings of eight hexadecimal digits: readable, and of a fixed width.
+3. Paths are relative, with `/` between their parts, and never lead out of the folder.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from .errors import IntegrityError
-from .integrity.checksum import crc32c
+from .sealed_json import (
+    CRC_DIGITS,
+    JsonObject,
+    count_of,
+    decode_sealed,
+    encode_sealed,
+    hexadecimal_of,
+    object_of,
+    objects_of,
+    relative_path_of,
+    require_keys,
+    text_of,
+)
 from .text import one_line
 
 if TYPE_CHECKING:
@@ -32,12 +40,7 @@ if TYPE_CHECKING:
 FORMAT: Final = "sealedbeam-manifest"
 VERSION: Final = 1
 FILE_NAME: Final = "manifest.json"
-
-_SEALS = ("crc32c", "sha256")
-_CRC_DIGITS = 8
-_HEX = frozenset("0123456789abcdef")
-
-_Object: TypeAlias = "dict[str, Any]"
+COPY_NAME: Final = "manifest.copy.json"  # the same bytes again, where parity was made
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +104,17 @@ class Manifest:
     shards: int
 
 
+def name_part(file: FileEntry, number: int) -> str:
+    """Return what a part of a Parquet file is called, and where it lies, in the user's words."""
+    part = file.parts[number]
+    # The head stands before the row groups.
+    kind = f"row group {number - 1}" if part.kind == "row_group" else part.kind
+    return f"{kind} [{part.offset}..{part.offset + part.length})"
+
+
 def format_crc32c(crc: int) -> str:
     """Return a CRC-32C as it stands in a manifest."""
-    return f"{crc:0{_CRC_DIGITS}x}"
+    return f"{crc:0{CRC_DIGITS}x}"
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
@@ -112,10 +123,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
     Raises:
         IntegrityError: the value breaks a rule, so that nobody could read it back.
     """
-    content = {"format": FORMAT, "version": VERSION, **asdict(manifest)}
-    body = _canonical(content)
-    seals = {"crc32c": format_crc32c(crc32c(body)), "sha256": hashlib.sha256(body).hexdigest()}
-    data = _canonical({**content, **seals})
+    data = encode_sealed({"format": FORMAT, "version": VERSION, **asdict(manifest)})
     decode_manifest(data)
     return data
 
@@ -127,87 +135,58 @@ def decode_manifest(data: bytes) -> Manifest:
         IntegrityError: a bit is not as it was written, or the format or version is another.
     """
     try:
-        content = json.loads(data.decode("ascii"))
-        _check_kind(content)
-        _check_seals(content, data)
-        return _manifest(content)
+        return _manifest(decode_sealed(data, FORMAT, VERSION))
     except (ValueError, RecursionError) as error:
         raise IntegrityError(one_line(f"{FILE_NAME} is damaged: {error}")) from error
 
 
-def _canonical(content: Mapping[str, Any]) -> bytes:
-    return json.dumps(content, indent=1, sort_keys=True, allow_nan=False).encode("ascii") + b"\n"
-
-
-def _check_kind(content: object) -> None:
-    # Before the seals: another version may seal its manifest in another way.
-    if not isinstance(content, dict):
-        # A wrong value, not a wrong call: here and below no TypeError.
-        raise ValueError("it is not a JSON object")  # noqa: TRY004
-    kind, version = content.get("format"), content.get("version")
-    if kind != FORMAT or type(version) is not int or version != VERSION:
-        raise ValueError(
-            f"format {kind!r} version {version!r} was found where {FORMAT!r} version {VERSION}"
-            " belongs (or another release wrote it)"
-        )
-
-
-def _check_seals(content: _Object, data: bytes) -> None:
-    body = _canonical({key: value for key, value in content.items() if key not in _SEALS})
-    if content.get("crc32c") != format_crc32c(crc32c(body)):
-        raise ValueError("its own CRC-32C does not agree")
-    if content.get("sha256") != hashlib.sha256(body).hexdigest():
-        raise ValueError("its own SHA-256 does not agree")
-    if _canonical(content) != data:
-        raise ValueError("its bytes are not in canonical form")
-
-
-def _manifest(content: _Object) -> Manifest:
-    keys = {"format", "version", *Manifest.__slots__, *_SEALS}
-    _require_keys(content, keys, "the manifest")
-    files = tuple(decode_file_entry(entry) for entry in _objects(content, "files"))
+def _manifest(content: JsonObject) -> Manifest:
+    require_keys(content, set(Manifest.__slots__), "the manifest")
+    files = tuple(decode_file_entry(entry) for entry in objects_of(content, "files"))
     if len({entry.path for entry in files}) != len(files):
         raise ValueError("two files have the same path")
     return Manifest(
-        configuration=_object(content, "configuration"),
-        configuration_hash=_hexadecimal(content, "configuration_hash"),
-        inputs=tuple(_input(entry) for entry in _objects(content, "inputs")),
+        configuration=object_of(content, "configuration"),
+        configuration_hash=hexadecimal_of(content, "configuration_hash"),
+        inputs=tuple(_input(entry) for entry in objects_of(content, "inputs")),
         files=files,
-        totals=_totals(_object(content, "totals")),
-        shards=_count(content, "shards"),
+        totals=_totals(object_of(content, "totals")),
+        shards=count_of(content, "shards"),
     )
 
 
-def _totals(content: _Object) -> Totals:
-    _require_keys(content, set(Totals.__slots__), "totals")
+def _totals(content: JsonObject) -> Totals:
+    require_keys(content, set(Totals.__slots__), "totals")
     return Totals(
-        documents=_count(content, "documents"),
-        tokens=_count(content, "tokens"),
-        terms=_count(content, "terms"),
-        postings=_count(content, "postings"),
-        pages=_object(content, "pages"),
+        documents=count_of(content, "documents"),
+        tokens=count_of(content, "tokens"),
+        terms=count_of(content, "terms"),
+        postings=count_of(content, "postings"),
+        pages=object_of(content, "pages"),
     )
 
 
-def _input(content: _Object) -> InputEntry:
-    _require_keys(content, set(InputEntry.__slots__), "an input")
-    path = _text(content, "path")
-    return InputEntry(path, _count(content, "bytes"), _hexadecimal(content, "crc32c", _CRC_DIGITS))
+def _input(content: JsonObject) -> InputEntry:
+    require_keys(content, set(InputEntry.__slots__), "an input")
+    path = text_of(content, "path")
+    return InputEntry(
+        path, count_of(content, "bytes"), hexadecimal_of(content, "crc32c", CRC_DIGITS)
+    )
 
 
-def decode_file_entry(content: _Object) -> FileEntry:
+def decode_file_entry(content: JsonObject) -> FileEntry:
     """Return the file that a JSON object describes, once it keeps the rules.
 
     Raises:
         ValueError: it does not.
     """
-    _require_keys(content, set(FileEntry.__slots__), "a file")
+    require_keys(content, set(FileEntry.__slots__), "a file")
     entry = FileEntry(
-        path=_relative_path(content),
-        bytes=_count(content, "bytes"),
-        crc32c=_hexadecimal(content, "crc32c", _CRC_DIGITS),
-        rows=None if content["rows"] is None else _count(content, "rows"),
-        parts=tuple(_extent(part) for part in _objects(content, "parts")),
+        path=relative_path_of(content),
+        bytes=count_of(content, "bytes"),
+        crc32c=hexadecimal_of(content, "crc32c", CRC_DIGITS),
+        rows=None if content["rows"] is None else count_of(content, "rows"),
+        parts=tuple(_extent(part) for part in objects_of(content, "parts")),
     )
     if (entry.rows is None) != (not entry.parts):
         raise ValueError(f"{entry.path!r}: a file has either rows and parts, or neither")
@@ -216,16 +195,16 @@ def decode_file_entry(content: _Object) -> FileEntry:
     return entry
 
 
-def _extent(content: _Object) -> Extent:
-    _require_keys(content, set(Extent.__slots__), "a part")
+def _extent(content: JsonObject) -> Extent:
+    require_keys(content, set(Extent.__slots__), "a part")
     return Extent(
-        kind=_text(content, "kind"),
-        offset=_count(content, "offset"),
-        length=_count(content, "length"),
-        crc32c=_hexadecimal(content, "crc32c", _CRC_DIGITS),
-        rows=_count(content, "rows"),
-        first=None if content["first"] is None else _text(content, "first"),
-        last=None if content["last"] is None else _text(content, "last"),
+        kind=text_of(content, "kind"),
+        offset=count_of(content, "offset"),
+        length=count_of(content, "length"),
+        crc32c=hexadecimal_of(content, "crc32c", CRC_DIGITS),
+        rows=count_of(content, "rows"),
+        first=None if content["first"] is None else text_of(content, "first"),
+        last=None if content["last"] is None else text_of(content, "last"),
     )
 
 
@@ -242,52 +221,3 @@ def _require_tiling(entry: FileEntry) -> None:
         raise ValueError(f"{entry.path!r}: its parts end at {end}, the file at {entry.bytes}")
     if sum(part.rows for part in entry.parts) != entry.rows:
         raise ValueError(f"{entry.path!r}: its row groups do not add up to {entry.rows} rows")
-
-
-def _require_keys(content: _Object, expected: set[str], what: str) -> None:
-    if content.keys() != expected:
-        raise ValueError(f"{what} has the keys {sorted(content)} instead of {sorted(expected)}")
-
-
-def _text(content: _Object, key: str) -> str:
-    value = content[key]
-    if not isinstance(value, str):
-        raise ValueError(f"{key} is {value!r}, not a string")  # noqa: TRY004
-    return value
-
-
-def _count(content: _Object, key: str) -> int:
-    value = content[key]
-    # A bool is an int to isinstance, and no number here.
-    if type(value) is not int or value < 0:
-        raise ValueError(f"{key} is {value!r}, not a whole number from 0")
-    return value
-
-
-def _hexadecimal(content: _Object, key: str, digits: int | None = None) -> str:
-    value = _text(content, key)
-    if not value or not _HEX.issuperset(value) or digits not in (None, len(value)):
-        raise ValueError(f"{key} is {value!r}, not {digits or 'some'} hexadecimal digits")
-    return value
-
-
-def _relative_path(content: _Object) -> str:
-    path = _text(content, "path")
-    names = path.split("/")
-    if any(name in ("", ".", "..") for name in names) or "\\" in path or "\0" in path:
-        raise ValueError(f"{path!r} is not a relative path inside the folder")
-    return path
-
-
-def _object(content: _Object, key: str) -> _Object:
-    value = content[key]
-    if not isinstance(value, dict):
-        raise ValueError(f"{key} is {value!r}, not an object")  # noqa: TRY004
-    return value
-
-
-def _objects(content: _Object, key: str) -> list[_Object]:
-    value = content[key]
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise ValueError(f"{key} is not a list of objects")
-    return value
