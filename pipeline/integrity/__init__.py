@@ -12,6 +12,9 @@ channel      the seam between sealing and opening: delivery, place, settlement
 ladder       intact, corrected, retried, dropped: takes a block across one hop
 ledger       what was sealed and what became of it, by hop, cluster and time window
 reconcile    the verdict on a ledger: balanced, imbalanced, unknown
-elements     seals, opens and guards the elements of any pipeline: pure functions
-transforms   the same as Beam transforms: Seal, Open, Guard
+damaged      what any pipeline sets aside: a row with its bytes, cause and digest
+rows         very many small rows in blocks, each corrected or lost alone: pure functions
+sealed_value one value under its own seal, bound to its key: pure functions
+beam         the same as Beam transforms, a package
+transforms   what users of those import: Seal, Open, Guard, Protect, Reconcile, SealedCoder
 """
