@@ -14,6 +14,7 @@ import asyncio
 import ssl
 import time
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Self
 
 import aiohttp
@@ -22,7 +23,7 @@ from yarl import URL
 from .resolver import RefusedAddressError, UnknownHostError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from .resolver import PinnedResolver
 
@@ -40,6 +41,13 @@ _ERRORS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((aiohttp.ServerDisconnectedError, ConnectionError), "disconnect"),
 )
 """Words for what goes wrong before there is a response; the first that fits."""
+_CERTIFICATE_ERRORS = {
+    9: "tls_not_yet_valid",
+    10: "tls_expired",
+    **dict.fromkeys((18, 19, 20, 21), "tls_untrusted"),
+    **dict.fromkeys((62, 64), "tls_wrong_host"),
+}
+"""Words for what is wrong with a certificate, by the codes of X509_verify_cert_error_string(3)."""
 _RENAMED = {b"transfer-encoding": b"X-Archive-Orig-Transfer-Encoding"}
 
 
@@ -112,12 +120,14 @@ class Fetcher:
         resolver: PinnedResolver,
         limits: FetchLimits | None = None,
         tls: ssl.SSLContext | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """Introduce itself as `user_agent`; `tls` stands for the system's trusted roots."""
         self._user_agent = user_agent
         self._resolver = resolver
         self._limits = limits or FetchLimits()
-        self._tls = tls or ssl.create_default_context()
+        self._clock = clock
+        self._tls = tls or _trusted_roots()
         self._large = asyncio.Semaphore(_LARGE_BODIES_MAX)
         self._session: aiohttp.ClientSession | None = None
 
@@ -149,6 +159,7 @@ class Fetcher:
     async def __aexit__(self, *_error: object) -> None:
         if self._session is not None:
             await self._session.close()
+        await self._resolver.close()
 
     async def find_address(self, url: str) -> str:
         """Return the address that a request to `url` will go to, empty if there is none."""
@@ -158,14 +169,26 @@ class Fetcher:
         except OSError:
             return ""
 
-    async def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> Exchange:
-        """Return the exchange with the server of `url`; never raises for what a server does."""
-        time_seconds, began = time.time(), time.monotonic()
+    async def fetch(
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        body_bytes: int | None = None,
+    ) -> Exchange:
+        """Return the exchange with the server of `url`; never raises for what a server does.
+
+        Args:
+            url: canonical.
+            headers: of the request, besides those that all have.
+            body_bytes: a closer limit than that of pages.
+        """
+        limit = self._limits.body_bytes if body_bytes is None else body_bytes
+        time_seconds, began = self._clock(), time.monotonic()
         received, address, error = _Received(), "", ""
         try:
             parsed = URL(url, encoded=True)
             address = await self._resolver.pin(parsed.raw_host or "", parsed.port or 0)
-            await self._receive(parsed, headers or {}, received)
+            await self._receive(parsed, headers or {}, received, limit)
         except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as problem:
             error = _name_error(problem)
         if received.status and error:
@@ -184,7 +207,9 @@ class Fetcher:
             error,
         )
 
-    async def _receive(self, url: URL, headers: Mapping[str, str], received: _Received) -> None:
+    async def _receive(
+        self, url: URL, headers: Mapping[str, str], received: _Received, limit: int
+    ) -> None:
         assert self._session is not None, "a fetcher is entered before it fetches"
         limits = self._limits
         async with asyncio.timeout(limits.connect_seconds + limits.head_seconds):
@@ -194,7 +219,7 @@ class Fetcher:
             received.head, received.fields = _response_head(response)
             received.status = response.status
             async with asyncio.timeout(limits.body_seconds):
-                await self._read_body(response, received)
+                await self._read_body(response, received, limit)
         except TimeoutError:
             received.truncated = "time"
         finally:
@@ -203,9 +228,10 @@ class Fetcher:
             else:
                 response.release()
 
-    async def _read_body(self, response: aiohttp.ClientResponse, received: _Received) -> None:
+    async def _read_body(
+        self, response: aiohttp.ClientResponse, received: _Received, limit: int
+    ) -> None:
         """Read a body up to its limit; only so many may be large at a time."""
-        limit = self._limits.body_bytes
         chunks = response.content.iter_chunked(_CHUNK_BYTES)
         async for chunk in chunks:
             received.body += chunk
@@ -221,6 +247,12 @@ class Fetcher:
                 received.body += chunk
         del received.body[limit:]
         received.truncated = "length"
+
+
+@cache
+def _trusted_roots() -> ssl.SSLContext:
+    """Return the system's trusted roots, read once in a process: that takes 40 milliseconds."""
+    return ssl.create_default_context()
 
 
 def _request_head(response: aiohttp.ClientResponse) -> bytes:
@@ -252,4 +284,7 @@ def _name_error(problem: Exception) -> str:
     """Return the word for what went wrong before a response was there."""
     if isinstance(problem.__cause__, RefusedAddressError):
         return REFUSED_ADDRESS
+    if isinstance(problem, aiohttp.ClientConnectorCertificateError):
+        code = getattr(problem.certificate_error, "verify_code", 0)
+        return _CERTIFICATE_ERRORS.get(code, "tls")
     return next((word for kinds, word in _ERRORS if isinstance(problem, kinds)), "protocol")

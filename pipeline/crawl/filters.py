@@ -17,7 +17,7 @@ import re2
 from sealedbeam.pipeline.errors import UsageError
 from sealedbeam.pipeline.text import one_line
 
-from .urls import canonical, host_of
+from .urls import canonical, host_of, without_user
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,7 +82,23 @@ class UrlRules:
         """Return "" if the canonical address `url` is taken, else the word for why it is not."""
         return next(self._object(url), "")
 
+    def judge_sitemap(self, url: str) -> str:
+        """Return "" if the site map at `url` is taken, else the word for why it is not.
+
+        It is no page: what is said of the pages that are wanted is not said of it.
+        """
+        return next(self._object_to_all(url), "")
+
     def _object(self, url: str) -> Iterator[str]:
+        yield from self._object_to_all(url)
+        if self.allow_prefixes and not url.startswith(self.allow_prefixes):
+            yield "prefix_not_allowed"
+        if self._extensions and _extension(url) in self._extensions:
+            yield "extension_denied"
+        if self.allow_patterns and not _compile(self.allow_patterns).search(url):
+            yield "pattern_not_allowed"
+
+    def _object_to_all(self, url: str) -> Iterator[str]:
         host = host_of(url)
         if self._denied and _covers(self._denied, host):
             yield "host_denied"
@@ -90,14 +106,8 @@ class UrlRules:
             yield "host_not_allowed"
         if url.startswith(self.deny_prefixes):
             yield "prefix_denied"
-        if self.allow_prefixes and not url.startswith(self.allow_prefixes):
-            yield "prefix_not_allowed"
-        if self._extensions and _extension(url) in self._extensions:
-            yield "extension_denied"
         if self.deny_patterns and _compile(self.deny_patterns).search(url):
             yield "pattern_denied"
-        if self.allow_patterns and not _compile(self.allow_patterns).search(url):
-            yield "pattern_not_allowed"
 
 
 def _check_host(name: str, value: str) -> str:
@@ -112,9 +122,8 @@ def _check_host(name: str, value: str) -> str:
 def _check_prefix(name: str, value: str) -> str:
     url = canonical(value)
     if url is None:
-        raise UsageError(
-            one_line(f"{name}: {value!r} is no web address; write it like https://example.org/docs")
-        )
+        shown = f"{name}: {without_user(value)!r} is no web address"
+        raise UsageError(one_line(f"{shown}; write it like https://example.org/docs"))
     return url
 
 

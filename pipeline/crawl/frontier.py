@@ -4,13 +4,15 @@ Rules:
 1. An event is a row of which little is known, and two rows of one address `join` into one. The join
    is commutative, associative and idempotent (a semilattice), so that events may come in any order,
    in any grouping, and more than once: a log that is read again after a crash changes nothing.
-2. How an address was found: the least depth with its referrer (the first by name among equals), and
-   the first round.
+2. How an address was found: the least depth, at that the fewest redirects, with its referrer (the
+   first by name among equals), and the first round. A redirect is no link: where it leads has the
+   depth of the address that redirects.
 3. How it was last visited: the later visit wins as a whole. A visit is told apart by its time and
    the digest of what it got. So an event states what holds after it: who writes one starts from
    `visit_of` the row and counts attempts on from there.
 4. A duplicate is said of one visit, known or not yet known: its state wins within that visit, the
    rest of the visit is kept, and a later visit ends it.
+5. A trap is told of an address that was never visited, as a visit at time 0: any real one wins.
 
 Times are whole seconds since the epoch; 0 is never, and as `next_at` at once.
 """
@@ -68,6 +70,7 @@ class Row(NamedTuple):
         depth: links from a seed, at least; `UNKNOWN` if it was never found.
         via: the address where it was found at that depth, empty for seeds.
         discovered_round: the first round in which it was found, or `UNKNOWN`.
+        redirects: in a row that led to it at that depth.
         attempts: visits in a row that failed, the last one included.
         fetched_at: time of the last visit, or of the verdict that there will be none.
         next_at: when it is due.
@@ -81,6 +84,7 @@ class Row(NamedTuple):
         warc_file: the archive that holds the page, empty if none does.
         warc_offset: of its record there.
         length_bytes: of that record.
+        archived_microseconds: the time in that record, since the epoch; 0 if there is none.
     """
 
     url: str
@@ -90,6 +94,7 @@ class Row(NamedTuple):
     depth: int = UNKNOWN
     via: str = ""
     discovered_round: int = UNKNOWN
+    redirects: int = 0
     attempts: int = 0
     fetched_at: int = 0
     next_at: int = 0
@@ -103,6 +108,7 @@ class Row(NamedTuple):
     warc_file: str = ""
     warc_offset: int = 0
     length_bytes: int = 0
+    archived_microseconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,7 @@ class Discovered:
     depth: int
     via: str
     discovered_round: int
+    redirects: int = 0
 
     def as_row(self) -> Row:
         """Return the row that this event alone makes."""
@@ -120,6 +127,7 @@ class Discovered:
             self.url,
             host_of(self.url),
             depth=self.depth,
+            redirects=self.redirects,
             via=self.via,
             discovered_round=self.discovered_round,
         )
@@ -149,6 +157,7 @@ class Visited:
     warc_file: str = ""
     warc_offset: int = 0
     length_bytes: int = 0
+    archived_microseconds: int = 0
 
     def as_row(self) -> Row:
         """Return the row that this event alone makes."""
@@ -170,6 +179,7 @@ class Visited:
             warc_file=self.warc_file,
             warc_offset=self.warc_offset,
             length_bytes=self.length_bytes,
+            archived_microseconds=self.archived_microseconds,
         )
 
 
@@ -230,7 +240,7 @@ def join(one: Row, other: Row) -> Row:
     """
     if one.url != other.url:
         raise ValueError(f"{one.url} and {other.url} make no row together")
-    depth, via = min((one.depth, one.via), (other.depth, other.via))
+    depth, redirects, via = min(_origin(one), _origin(other))
     this_visit = (one.fetched_at, one.payload_digest)
     other_visit = (other.fetched_at, other.payload_digest)
     if this_visit == other_visit:
@@ -239,9 +249,14 @@ def join(one: Row, other: Row) -> Row:
         visit = one if this_visit > other_visit else other
     return visit._replace(
         depth=depth,
+        redirects=redirects,
         via=via,
         discovered_round=min(one.discovered_round, other.discovered_round),
     )
+
+
+def _origin(row: Row) -> tuple[int, int, str]:
+    return row.depth, row.redirects, row.via
 
 
 def _join_visits(one: Row, other: Row) -> Row:
@@ -261,6 +276,7 @@ def _rest(row: Row) -> tuple[object, ...]:
     return (
         *(row.attempts, row.next_at, row.interval_seconds, row.status, row.linked_depth, row.etag),
         *(row.last_modified, row.warc_file, row.warc_offset, row.length_bytes),
+        row.archived_microseconds,
     )
 
 
@@ -283,7 +299,24 @@ def visit_of(row: Row) -> Visited:
         warc_file=row.warc_file,
         warc_offset=row.warc_offset,
         length_bytes=row.length_bytes,
+        archived_microseconds=row.archived_microseconds,
     )
+
+
+def needs_links(row: Row) -> bool:
+    """Whether the links of the page of `row` are not counted yet, or from too great a depth.
+
+    Such a page is asked for without conditions: that it has not changed would say nothing of links.
+    """
+    return row.linked_depth < 0 or row.depth < row.linked_depth
+
+
+def conditions_of(row: Row) -> dict[str, str]:
+    """Return the header that asks for a page only if it is another one than is archived."""
+    if needs_links(row) or not row.warc_file:
+        return {}
+    conditions = {"If-None-Match": row.etag, "If-Modified-Since": row.last_modified}
+    return {name: value for name, value in conditions.items() if value}
 
 
 def clean_header(value: str) -> str:

@@ -44,7 +44,10 @@ _TEXTS: Final = frozenset(
     )
 )
 _LARGE: Final = frozenset(
-    ("fetched_at", "next_at", "interval_seconds", "warc_offset", "length_bytes")
+    (
+        *("fetched_at", "next_at", "interval_seconds", "warc_offset", "length_bytes"),
+        "archived_microseconds",
+    )
 )
 
 

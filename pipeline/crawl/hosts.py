@@ -25,6 +25,7 @@ class HostRow(NamedTuple):
     Attributes:
         host: its name, with its port where that is not the usual one.
         updated_at: when this was stated; the latest statement holds.
+        asked_until: when the last request to it was over, to the fraction of a second.
         robots_outcome: which rule holds.
         robots_text: the rules that were read last.
         asked_at: when its robots.txt was last asked for.
@@ -36,11 +37,13 @@ class HostRow(NamedTuple):
         failures: requests for pages in a row that got no answer, or 429 or 503.
         pages_fetched: in this crawl, by the statement of the task that fetched them; the frontier
             is what limits are counted from.
-        address: where its name resolved to last, empty if it did not.
+        address: where its name resolved to last, or what else it is to be asked for together with;
+            empty if that is not known.
     """
 
     host: str
     updated_at: int = 0
+    asked_until: float = 0.0
     robots_outcome: Outcome = Outcome.UNKNOWN
     robots_text: str = ""
     asked_at: int = 0
@@ -57,12 +60,13 @@ class HostRow(NamedTuple):
 _OUTCOMES: Final = {outcome.value: outcome for outcome in Outcome}
 _WHERE_OUTCOME_IS: Final = HostRow._fields.index("robots_outcome")
 _TEXTS: Final = frozenset(("host", "robots_outcome", "robots_text", "address"))
+_FRACTIONS: Final = frozenset(("asked_until", "delay_seconds"))
 
 
 def _kind_of(name: str) -> pa.DataType:
     if name in _TEXTS:
         return pa.string()
-    return pa.float64() if name == "delay_seconds" else pa.int64()
+    return pa.float64() if name in _FRACTIONS else pa.int64()
 
 
 def _revive(values: tuple[Any, ...]) -> HostRow:

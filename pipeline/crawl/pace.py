@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 THROTTLED: Final = (429, 503)
 _FIRST_BACKOFF_SECONDS: Final = 30
 _BACKOFF_SECONDS_MAX: Final = 3_600
+_ASKED_SECONDS_MAX: Final = 86_400
 _GZIP_OR_ZLIB: Final = 47  # zlib's window bits: it looks for itself
 
 
@@ -40,22 +41,34 @@ def after_robots(row: HostRow, exchange: Exchange, product_token: str) -> HostRo
     )
     robots = interpret(reply, now, robots_of(row))
     delay_seconds = robots.crawl_delay_seconds(product_token) or 0.0
-    updated = with_robots(row, robots, now)
-    return updated._replace(delay_seconds=delay_seconds, address=exchange.address or row.address)
+    updated = with_robots(_after_request(row, exchange), robots, now)
+    return updated._replace(delay_seconds=delay_seconds)
 
 
 def after_page(row: HostRow, exchange: Exchange) -> HostRow:
     """Return the row of a host after the answer to the request for a page."""
     now = int(exchange.time_seconds)
-    row = row._replace(updated_at=now, address=exchange.address or row.address)
+    row = _after_request(row, exchange)._replace(updated_at=now)
     if exchange.status and exchange.status not in THROTTLED:
         return row._replace(failures=0, backoff_until=0, pages_fetched=row.pages_fetched + 1)
     wait_seconds = min(_FIRST_BACKOFF_SECONDS << min(row.failures, 10), _BACKOFF_SECONDS_MAX)
     asked = parse_retry_after(exchange.get("Retry-After"), now) or 0
-    wait_seconds = max(wait_seconds, min(asked, _BACKOFF_SECONDS_MAX))
+    wait_seconds = max(wait_seconds, min(asked, _ASKED_SECONDS_MAX))
     if not exchange.status:
         wait_seconds = 0 if row.failures == 0 else wait_seconds  # one failure is no pattern
     return row._replace(failures=row.failures + 1, backoff_until=now + wait_seconds)
+
+
+def after_leaving(row: HostRow, exchange: Exchange) -> HostRow:
+    """Return the row of a host that was left for a later round, to be asked with an address."""
+    return row._replace(updated_at=int(exchange.time_seconds), address=exchange.address)
+
+
+def _after_request(row: HostRow, exchange: Exchange) -> HostRow:
+    return row._replace(
+        asked_until=exchange.time_seconds + exchange.seconds,
+        address=exchange.address or row.address,
+    )
 
 
 def inflate(exchange: Exchange, limit_bytes: int) -> bytes:

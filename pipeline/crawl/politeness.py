@@ -72,15 +72,20 @@ class HostQueues(Generic[Item]):
         """Return how many items wait."""
         return self._left
 
-    def add(self, host: str, items: Iterable[Item], *, address: str = "") -> None:
-        """Queue items of a host, which has this address if that is known."""
+    def add(
+        self, host: str, items: Iterable[Item], *, address: str = "", first: bool = False
+    ) -> None:
+        """Queue items of a host, which has this address if that is known; `first` before others."""
         entry = self._hosts.get(host)
         if entry is None:
             entry = self._hosts[host] = _Host(host, self._delay_seconds)
         entry.address = address or entry.address
         was_empty = not entry.items
         before = len(entry.items)
-        entry.items.extend(items)
+        if first:
+            entry.items.extendleft(reversed(list(items)))
+        else:
+            entry.items.extend(items)
         self._left += len(entry.items) - before
         if was_empty and entry.items and not entry.busy:
             self._enter(entry)
@@ -89,6 +94,16 @@ class HostQueues(Generic[Item]):
         """Pause at least so long between requests to a host from now on."""
         entry = self._hosts[host]
         entry.delay_seconds = max(entry.delay_seconds, delay_seconds)
+
+    def rest(self, host: str, ready_seconds: float) -> None:
+        """Let a host alone until then; it was asked before it came here."""
+        entry = self._hosts[host]
+        entry.ready_seconds = max(entry.ready_seconds, ready_seconds)
+
+    def rest_address(self, address: str, ready_seconds: float) -> None:
+        """Let an address alone until then; one of its hosts was asked before."""
+        place = self._addresses.setdefault(address, _Address())
+        place.ready_seconds = max(place.ready_seconds, ready_seconds)
 
     def take(self, now: float) -> Turn[Item] | None:
         """Return a request that may begin now, and count it as begun; None if there is none."""

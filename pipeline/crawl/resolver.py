@@ -1,7 +1,12 @@
 """Resolves hosts to addresses that the crawler may connect to, each once in a while.
 
 Names are resolved here and nowhere else, so that the address that was judged is the one that is
-used: a name that resolves to something else a moment later gains nothing.
+used: a name that resolves to something else a moment later gains nothing. Of several addresses of
+the kind that the system prefers it is always the least, in whatever order they come: hosts are
+dealt to workers by it.
+
+The system's resolver blocks a thread for each name, so there are many, and none is waited for long:
+dead names do not hold up the others.
 """
 
 from __future__ import annotations
@@ -9,6 +14,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -23,6 +30,8 @@ if TYPE_CHECKING:
     """Returns the addresses of a host; raises OSError if it has none."""
 
 _RESOLVED_SECONDS = 60.0
+_LOOK_UP_SECONDS = 15.0
+_THREADS = 64
 
 
 class RefusedAddressError(OSError):
@@ -41,7 +50,8 @@ class PinnedResolver(AbstractResolver):
     ) -> None:
         """Allow public addresses and those in `networks`; `resolve` stands for the system's."""
         self._networks = tuple(networks)
-        self._resolve = resolve or resolve_by_system
+        self._threads = ThreadPoolExecutor(_THREADS, "resolver")
+        self._resolve = resolve or self._ask_system
         self._known: dict[str, tuple[str, float]] = {}
 
     async def pin(self, host: str, port: int) -> str:
@@ -57,7 +67,8 @@ class PinnedResolver(AbstractResolver):
             allowed = [each for each in addresses if is_allowed(each, self._networks)]
             if not allowed:
                 raise RefusedAddressError(f"{host} has no address that may be connected to")
-            address = allowed[0]
+            kind = ":" in allowed[0]
+            address = min(each for each in allowed if (":" in each) == kind)
             self._known[host] = address, time.monotonic() + _RESOLVED_SECONDS
         return address
 
@@ -80,19 +91,21 @@ class PinnedResolver(AbstractResolver):
 
     async def _look_up(self, host: str, port: int) -> list[str]:
         try:
-            return await self._resolve(host, port)
-        except OSError as error:
+            async with asyncio.timeout(_LOOK_UP_SECONDS):
+                return await self._resolve(host, port)
+        except (OSError, UnicodeError) as error:  # TimeoutError is an OSError
             raise UnknownHostError(f"{host} has no address: {error}") from None
 
+    async def _ask_system(self, host: str, port: int) -> list[str]:
+        """Return the addresses of a host as the operating system knows them."""
+        loop = asyncio.get_running_loop()
+        ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        found = await loop.run_in_executor(self._threads, ask)
+        return [str(entry[4][0]) for entry in found]
+
     async def close(self) -> None:
-        """Hold nothing open."""
-
-
-async def resolve_by_system(host: str, port: int) -> list[str]:
-    """Return the addresses of a host as the operating system knows them."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(entry[4][0]) for entry in found]
+        """Wait for nobody."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _is_address(host: str) -> bool:

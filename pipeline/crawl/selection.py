@@ -3,9 +3,11 @@
 Rules:
 1. An address is due when its `next_at` has come, if its host is not waiting and its depth within
    the limit. Where depth is limited, so is a page that was found nearer to a seed than the depth
-   from which its links were counted: what lies behind it may now be within the limit.
+   from which its links were counted: what lies behind it may now be within the limit. It is asked
+   for once more, and whole, since its links are needed.
 2. Within a host the order is depth, round of discovery, address. Between hosts it is depth, then
    the place within the host, then the name of the host: a large host does not hold up the others.
+   What would be a new page and what is looked at again have places of their own.
 3. Pages that the frontier has already are counted against the limits on pages, and so are addresses
    that would be new pages; looking at a page again is not.
 
@@ -25,7 +27,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .frontier import PAGES, UNKNOWN, Row
+from .frontier import PAGES, UNKNOWN
 from .frontier_store import FRONTIER, Damage, open_shard, read_shard
 
 if TYPE_CHECKING:
@@ -46,14 +48,12 @@ class Quotas:
         pages_max: pages of the whole crawl.
         pages_per_host_max: of them, on one host.
         round_max: addresses in a round.
-        round_per_host_max: of them, on one host.
     """
 
     depth_max: int = UNLIMITED
     pages_max: int = UNLIMITED
     pages_per_host_max: int = UNLIMITED
     round_max: int = 100_000
-    round_per_host_max: int = UNLIMITED
 
 
 @dataclass(slots=True)
@@ -128,11 +128,6 @@ def combine(selections: Sequence[pa.Table], quotas: Quotas, pages_left: int) -> 
     return _pick(offered, within_host, {}, pages_left)
 
 
-def needs_links(row: Row) -> bool:
-    """Whether the links of the page of `row` were counted from a depth that is too great."""
-    return row.linked_depth >= 0 and row.depth < row.linked_depth
-
-
 def _are_due(
     table: pa.Table, now: int, quotas: Quotas, waiting: pa.StringArray
 ) -> NDArray[np.bool_]:
@@ -160,11 +155,11 @@ def _pick(table: pa.Table, quotas: Quotas, pages: Mapping[str, int], pages_left:
     depth = table.column("depth").to_numpy()
     found = table.column("discovered_round").to_numpy()
     is_new = ~pc.is_in(table.column("state"), value_set=_PAGE_STATES).to_numpy()
-    order = np.lexsort((found, depth, host))
-    order = order[~is_new[order] | (_places(host[order], is_new[order]) < room[host[order]])]
-    place = _places(host[order], np.ones(len(order), bool))
-    order, place = (values[place < quotas.round_per_host_max] for values in (order, place))
-    order = order[np.lexsort((host[order], place, depth[order]))]
+    order = np.lexsort((found, depth, is_new, host))
+    place = _places(2 * host[order] + is_new[order])
+    has_room = ~is_new[order] | (place < room[host[order]])
+    order, place = order[has_room], place[has_room]
+    order = order[np.lexsort((is_new[order], host[order], place, depth[order]))]
     order = order[~is_new[order] | (np.cumsum(is_new[order]) <= pages_left)]
     return table.take(pa.array(order[: quotas.round_max])).combine_chunks()
 
@@ -179,9 +174,9 @@ def _number_hosts(table: pa.Table) -> tuple[list[str], NDArray[np.int64]]:
     return hosts, by_code[encoded.indices.to_numpy()]
 
 
-def _places(host: NDArray[np.int64], counted: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return for each row how many counted rows of its host are before it; hosts lie together."""
-    before: NDArray[np.int64] = np.cumsum(counted) - counted
-    starts = np.flatnonzero(np.diff(host, prepend=-1))
-    sizes = np.diff(np.append(starts, len(host)))
-    return before - np.repeat(before[starts], sizes)
+def _places(group: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return for each row how many of its group are before it; groups lie together."""
+    starts = np.flatnonzero(np.diff(group, prepend=-1))
+    sizes = np.diff(np.append(starts, len(group)))
+    places: NDArray[np.int64] = np.arange(len(group)) - np.repeat(starts, sizes)
+    return places

@@ -46,6 +46,7 @@ class TrapLimits:
 
 
 DEFAULT_LIMITS = TrapLimits()
+SESSION_ID = "session_id"
 
 _REPEATS = 3  # of pieces in a row; twice happens (/docs/docs/)
 _REPEATS_OF_SHORT = 6  # map tiles and numbered shelves: /0/0/0
@@ -110,7 +111,7 @@ def _find_traps(url: str, limits: TrapLimits) -> Iterator[str]:
     if len(set(segments)) < len(segments) and _repeat(segments):
         yield "repeated_segments"
     if (mark or ";" in path or "(" in path) and _SESSION.search(url):
-        yield "session_id"
+        yield SESSION_ID
     if _grows(url, query):
         yield "growing"
     if _leaves_calendar(url, limits):

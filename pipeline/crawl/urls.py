@@ -30,6 +30,7 @@ _WEB_SCHEMES = ("http://", "https://")
 _UNRESERVED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 _UNESCAPED = {f"%{ord(character):02X}": character for character in _UNRESERVED}
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
+_USER = re.compile(r"((?:^|[a-z]:)[/\\]{2,})[^/\\?#\s]*@", re.IGNORECASE)
 _STRAY = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # The final form without ports, escapes and whatever the standard could still change: no piece of
 # the path is empty or dotted, and no label has rules of its own, as addresses and "xn--" have.
@@ -65,6 +66,11 @@ def canonical(url: str, base: str = "") -> str | None:
     host = _clean_host(authority.rpartition("@")[2])
     result = f"{scheme}://{host}/{_clean_escapes(rest)}"
     return result if host and len(result) <= MAX_URL_CHARACTERS else None
+
+
+def without_user(text: str) -> str:
+    """Return any text without the user names and passwords of the addresses in it, to be shown."""
+    return _USER.sub(r"\1", text)
 
 
 def host_of(url: str) -> str:

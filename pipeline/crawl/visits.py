@@ -2,16 +2,21 @@
 
 Pure: row and answer in, values out. What is archived:
 * every response that came whole, whatever its status, with the request that it answers;
-* a page that has not changed since it was archived, as a revisit that refers to it;
+* a page that has not changed since it was archived, as a revisit that refers to its record: the
+  server says so (304), or sends the same payload once more;
 * a body that was cut at the limit, or, when no further try is left, broke off: with the reason.
-A body that broke off, or is not what its server's digest says, is a failure that may pass.
+A body that broke off, or is not what its server's digest says, is a failure that may pass. So is
+an answer that there is nothing new, where nothing was asked on a condition.
+
+When an address is due again: pages by the adaptive schedule, temporary redirects after its first
+interval, failures that may pass after a wait that grows, all else never.
 """
 
 from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sealedbeam.pipeline.warc.values import Digest
 from sealedbeam.pipeline.warc.writer import (
@@ -25,7 +30,7 @@ from sealedbeam.pipeline.warc.writer import (
 )
 
 from .fetch import REFUSED_ADDRESS
-from .frontier import NEVER, State, Visited, clean_header, visit_of
+from .frontier import NEVER, State, Visited, clean_header, conditions_of, needs_links, visit_of
 from .retry import (
     DEFAULT_REFETCH,
     DEFAULT_RETRY,
@@ -43,12 +48,21 @@ if TYPE_CHECKING:
     from .fetch import Exchange
     from .frontier import Row
     from .hosts import HostRow
-    from .retry import RefetchPolicy, RetryPolicy
+    from .retry import RefetchPolicy, RetryPolicy, Verdict
     from .visitor import Answer
 
 _FINAL_ERRORS: Final = (REFUSED_ADDRESS,)
 _BROKEN_OFF: Final = ("disconnect", "time")
 _REVISIT_MIME: Final = "warc/revisit"
+_MICROSECONDS: Final = 1_000_000
+
+
+class Archived(NamedTuple):
+    """A response as it is archived, with its request; `mime` is for an index of the archive."""
+
+    record: Written
+    request: Written
+    mime: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +71,12 @@ class Settled:
 
     Attributes:
         visit: what holds after it, but for its place in an archive.
-        record: the response as it is archived, None where nothing is.
-        request: the request, where a response is archived.
-        mime: of the record, for an index of the archive.
-        has_links: whether there is a new page, whose links are to be read.
+        archived: what goes into the archive, None where nothing does.
+        has_links: whether there is a page whose links are to be read.
     """
 
     visit: Visited
-    record: Written | None = None
-    request: Written | None = None
-    mime: str = ""
+    archived: Archived | None = None
     has_links: bool = False
 
 
@@ -88,27 +98,33 @@ def settle(row: Row, answer: Answer, schedule: Schedule, host: HostRow) -> Settl
         host: what is known of its host; for a denial, whether there were rules.
     """
     exchange = answer.exchange
-    now = int(exchange.time_seconds)
-    before = replace(visit_of(row), fetched_at=now, reason="", redirect_to="", status=0)
+    now = max(int(exchange.time_seconds), row.fetched_at + 1)  # two visits are never one
+    linked_depth = -1 if needs_links(row) else row.linked_depth
+    before = replace(
+        visit_of(row),
+        fetched_at=now,
+        reason="",
+        redirect_to="",
+        status=0,
+        linked_depth=linked_depth,
+    )
     if answer.kind is AnswerKind.DENIED:
         return Settled(_deny(before, host))
     before = replace(before, status=exchange.status)
     failure = _find_failure(row, exchange, schedule)
     if failure:
         visit = _fail(before, failure, exchange, schedule.retry)
-        return (
-            _archive(visit, exchange)
-            if exchange.status and not exchange.truncated
-            else Settled(visit)
-        )
+        is_whole = exchange.status and not exchange.truncated
+        return Settled(visit, archive(exchange) if is_whole else None)
     verdict = judge_status(exchange.status)
     if verdict.state is State.NOT_MODIFIED:
         return _settle_unchanged(row, before, exchange, schedule, PROFILE_NOT_MODIFIED)
     if verdict.state is not State.FETCHED:
-        return _settle_other(before, exchange, verdict.state, verdict.reason)
+        return _settle_other(before, exchange, schedule, verdict)
     digest = _hexadecimal(digest_of(exchange.body))
     if digest == row.payload_digest and row.warc_file and not exchange.truncated:
-        return _settle_unchanged(row, before, exchange, schedule, PROFILE_IDENTICAL)
+        settled = _settle_unchanged(row, before, exchange, schedule, PROFILE_IDENTICAL)
+        return _with_links(settled, row) if needs_links(row) else settled
     return _settle_page(row, before, exchange, schedule, digest)
 
 
@@ -127,6 +143,8 @@ def _find_failure(row: Row, exchange: Exchange, schedule: Schedule) -> str:
         return exchange.error
     if judge_status(exchange.status).is_transient:
         return judge_status(exchange.status).reason
+    if judge_status(exchange.status).state is State.NOT_MODIFIED and not conditions_of(row):
+        return f"status_{exchange.status}"
     if exchange.truncated in _BROKEN_OFF and row.attempts + 1 < schedule.retry.attempts_max:
         return f"broke_off_{exchange.truncated}"
     if not exchange.truncated and compare_digests(exchange.fields, exchange.body) is Digest.BAD:
@@ -167,29 +185,40 @@ def _settle_unchanged(
         exchange.head,
         profile=profile,
         payload_digest=_base32(row.payload_digest),
-        refers_to_time_seconds=row.fetched_at if row.state is State.FETCHED else None,
+        refers_to_time_seconds=row.archived_microseconds / _MICROSECONDS or None,
         address=exchange.address,
     )
-    return Settled(visit, record, _request_of(exchange, record), _REVISIT_MIME)
+    return Settled(visit, Archived(record, _request_of(exchange, record), _REVISIT_MIME))
 
 
-def _settle_other(visit: Visited, exchange: Exchange, state: State, reason: str) -> Settled:
+def _settle_other(
+    visit: Visited, exchange: Exchange, schedule: Schedule, verdict: Verdict
+) -> Settled:
     """Settle a redirect, or an answer without a page that will not pass."""
-    target = ""
+    state, reason, target = verdict.state, verdict.reason, ""
     if state in {State.REDIRECT_PERMANENT, State.REDIRECT_TEMPORARY}:
-        target = canonical(exchange.get("Location"), visit.url) or ""
+        location = exchange.get("Location")  # an empty one would lead to the page itself
+        target = (canonical(location, visit.url) or "") if location else ""
         if not target:
             state, reason = State.FAILED, "redirect_to_nowhere"
+    again = state is State.REDIRECT_TEMPORARY
     visit = replace(
-        visit, state=state, reason=reason, attempts=0, redirect_to=target, next_at=NEVER
+        visit,
+        state=state,
+        reason=reason,
+        attempts=0,
+        redirect_to=target,
+        next_at=visit.fetched_at + schedule.refetch.first_seconds if again else NEVER,
     )
-    return _archive(visit, exchange)
+    return Settled(visit, archive(exchange))
 
 
 def _settle_page(
     row: Row, visit: Visited, exchange: Exchange, schedule: Schedule, digest: str
 ) -> Settled:
     interval = next_interval(row.interval_seconds, has_changed=True, policy=schedule.refetch)
+    # A page that broke off is asked for as a whole the next time.
+    is_whole = exchange.truncated not in _BROKEN_OFF
     visit = replace(
         visit,
         state=State.FETCHED,
@@ -197,14 +226,21 @@ def _settle_page(
         attempts=0,
         interval_seconds=interval,
         next_at=visit.fetched_at + interval,
-        etag=clean_header(exchange.get("ETag")),
-        last_modified=clean_header(exchange.get("Last-Modified")),
+        etag=clean_header(exchange.get("ETag")) if is_whole else "",
+        last_modified=clean_header(exchange.get("Last-Modified")) if is_whole else "",
         payload_digest=digest,
+        archived_microseconds=round(exchange.time_seconds * _MICROSECONDS),
     )
-    return replace(_archive(visit, exchange), has_links=True)
+    return _with_links(Settled(visit, archive(exchange)), row)
 
 
-def _archive(visit: Visited, exchange: Exchange) -> Settled:
+def _with_links(settled: Settled, row: Row) -> Settled:
+    """Return what is settled of a page whose links are read, from the depth that it has now."""
+    return replace(settled, visit=replace(settled.visit, linked_depth=row.depth), has_links=True)
+
+
+def archive(exchange: Exchange) -> Archived:
+    """Return an exchange as it is archived."""
     record = write_response(
         exchange.url,
         exchange.time_seconds,
@@ -214,7 +250,7 @@ def _archive(visit: Visited, exchange: Exchange) -> Settled:
         truncated=exchange.truncated,
     )
     mime = exchange.get("Content-Type").partition(";")[0].strip().lower() or "unk"
-    return Settled(visit, record, _request_of(exchange, record), mime)
+    return Archived(record, _request_of(exchange, record), mime)
 
 
 def _request_of(exchange: Exchange, record: Written) -> Written:

@@ -68,8 +68,8 @@ def test_what_a_row_says_is_what_happened(happened: list[Event]) -> None:
     """Depth is the least, the visit is the latest, and a duplicate belongs to that visit."""
     row = fold(None, happened)
     found = [event for event in happened if isinstance(event, Discovered)]
-    assert (row.depth, row.via) == min(
-        [(event.depth, event.via) for event in found], default=(UNKNOWN, "")
+    assert (row.depth, row.redirects, row.via) == min(
+        [(event.depth, event.redirects, event.via) for event in found], default=(UNKNOWN, 0, "")
     )
     assert row.discovered_round == min([e.discovered_round for e in found], default=UNKNOWN)
     visits = [event for event in happened if not isinstance(event, Discovered)]
@@ -87,7 +87,7 @@ def test_what_a_row_says_is_what_happened(happened: list[Event]) -> None:
         assert row.state == max((event.state for event in pages), key=order.index)
     else:
         assert row == Row(URL, "a.org", depth=row.depth, via=row.via)._replace(
-            discovered_round=row.discovered_round
+            redirects=row.redirects, discovered_round=row.discovered_round
         )
     if pages:
         places = {(event.warc_file, event.warc_offset, event.length_bytes) for event in pages}

@@ -24,6 +24,7 @@ ROWS = st.builds(
     HostRow,
     st.just("a.org"),
     updated_at=NUMBERS,
+    asked_until=st.sampled_from([0.0, 0.5, 1.7e9]),
     robots_outcome=st.sampled_from(Outcome),
     robots_text=st.sampled_from(["", "User-agent: *\r\nDisallow: /\x00\u2028"]),
     asked_at=NUMBERS,

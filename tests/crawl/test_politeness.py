@@ -128,3 +128,28 @@ def test_a_thousand_hosts_are_under_way_at_once() -> None:
     turns = [queues.take(0.0) for _ in range(1001)]
     assert len({turn.host for turn in turns if turn is not None}) == 1000
     assert turns[-1] is None
+
+
+def test_what_was_asked_before_rests() -> None:
+    """A host or an address that was asked elsewhere is left alone until then; others are not."""
+    queues: HostQueues[int] = HostQueues(1.0)
+    for host, address in (("a", "x"), ("b", "y"), ("c", "y"), ("d", "z")):
+        queues.add(host, [1], address=address)
+    queues.rest("a", 3.0)
+    queues.rest_address("y", 5.0)
+    begun = simulate(queues, dict(zip("abcd", "xyyz", strict=True)), dict.fromkeys("abcd", 0.5))
+    assert [(request.host, request.begun) for request in begun] == [
+        ("d", 0.0),
+        ("a", 3.0),
+        ("b", 5.0),
+        ("c", 6.5),
+    ]
+
+
+def test_what_comes_first() -> None:
+    """Items may be put before all that waits for their host, in their own order."""
+    queues: HostQueues[int] = HostQueues(0.0)
+    queues.add("a", [1, 2])
+    queues.add("a", [8, 9], first=True)
+    taken = simulate(queues, {"a": "x"}, {"a": 1.0})
+    assert [request.item for request in taken] == [8, 9, 1, 2]

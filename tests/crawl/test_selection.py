@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sealedbeam.pipeline.crawl.frontier import NEVER, PAGES, UNKNOWN, Row, State
+from sealedbeam.pipeline.crawl.frontier import NEVER, PAGES, UNKNOWN, Row, State, needs_links
 from sealedbeam.pipeline.crawl.frontier_store import FRONTIER, ShardWriter, shard_of
 from sealedbeam.pipeline.crawl.sealed_rows import SEAL, rows_of, table_of
 from sealedbeam.pipeline.crawl.selection import (
@@ -17,7 +17,6 @@ from sealedbeam.pipeline.crawl.selection import (
     Quotas,
     combine,
     count_pages,
-    needs_links,
     select_due,
 )
 from sealedbeam.pipeline.errors import IntegrityError
@@ -45,29 +44,27 @@ QUOTAS = st.builds(
     pages_max=LIMITS | st.integers(5, 20),
     pages_per_host_max=LIMITS | st.integers(2, 6),
     round_max=st.sampled_from([0, 1, 2, 3, 8, *[100] * 3]),
-    round_per_host_max=LIMITS,
 )
 
 
 def slow_selection(frontier: dict[str, Row], quotas: Quotas, waiting: set[str]) -> list[Row]:
     pages = Counter(row.host for row in frontier.values() if row.state in PAGES)
-    by_host: dict[str, list[Row]] = {}
+    mine: dict[tuple[str, bool], list[Row]] = {}
     for row in sorted(
         frontier.values(), key=lambda row: (row.depth, row.discovered_round, row.url)
     ):
-        behind = quotas.depth_max < UNKNOWN and needs_links(row)
+        behind = quotas.depth_max < UNKNOWN and row.linked_depth >= 0 and needs_links(row)
         is_within = row.depth <= quotas.depth_max and row.depth != UNKNOWN
         if not (row.next_at <= NOW or behind) or not is_within or row.host in waiting:
             continue
-        mine = by_host.setdefault(row.host, [])
-        new = sum(other.state not in PAGES for other in mine)
-        room = quotas.pages_per_host_max - pages[row.host]
-        if (row.state in PAGES or new < room) and len(mine) < quotas.round_per_host_max:
-            mine.append(row)
+        is_new = row.state not in PAGES
+        before = mine.setdefault((row.host, is_new), [])
+        if not is_new or len(before) < quotas.pages_per_host_max - pages[row.host]:
+            before.append(row)
     places = [
-        (row.depth, place, host, row)
-        for host, mine in by_host.items()
-        for place, row in enumerate(mine)
+        (row.depth, place, host, is_new, row)
+        for (host, is_new), rows in mine.items()
+        for place, row in enumerate(rows)
     ]
     chosen: list[Row] = []
     for *_, row in sorted(places):

@@ -1,8 +1,9 @@
-"""An answer as the payload of a sealed record, and back: exact bytes, no pickle."""
+"""An answer as a sealed record, and back: its name, and its exact bytes; no pickle."""
 
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 from sealedbeam.pipeline.crawl.fetch import Exchange
@@ -15,6 +16,20 @@ if TYPE_CHECKING:
 _FIELDS = 4
 _TEXTS = ("url", "address", "truncated", "error")
 _SEPARATOR = b": "
+
+
+def encode_identity(task: str, number: int, answer: Answer) -> bytes:
+    """Return the name of the record of an answer: its task, its number there, kind, address.
+
+    An address that is fetched again has another record, in the task of another round.
+    """
+    return f"{task}:{number}:{answer.kind}:{answer.url}".encode()
+
+
+def decode_identity(identity: bytes) -> tuple[AnswerKind, str]:
+    """Return kind and address of the answer that `encode_identity` named."""
+    _, _, kind, url = identity.decode().split(":", 3)
+    return AnswerKind(kind), url
 
 
 def encode_answer(answer: Answer) -> bytes:
@@ -49,6 +64,8 @@ def decode_answer(payload: Buffer) -> Answer:
             body=body,
             **{name: str(known[name]) for name in _TEXTS},
         )
+        if not (math.isfinite(exchange.time_seconds) and math.isfinite(exchange.seconds)):
+            raise ValueError("its times are no numbers")
         return Answer(AnswerKind(known["kind"]), str(known["asked"]), str(known["host"]), exchange)
     except (KeyError, TypeError) as error:
         raise ValueError(f"this is no answer: {error}") from None

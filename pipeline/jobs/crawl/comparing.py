@@ -1,7 +1,9 @@
 """Which new pages have the payload of one that was there before: the digests of a crawl, sorted.
 
 The first page with a payload stands for all others with the same: the one of an earlier round, or
-within a round the one that was fetched first, then the one that sorts first.
+within a round the one that was fetched first, then the one that sorts first. A duplicate that has
+not changed when it is looked at again is still one; that the first page may have changed since is
+not looked at.
 """
 
 from __future__ import annotations
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from .context import CrawlContext
+
+
+_STATES: Final = frozenset((State.FETCHED, State.NOT_MODIFIED))
 
 
 class DigestRow(NamedTuple):
@@ -96,7 +101,7 @@ def _new_pages(context: CrawlContext, fetched: Iterable[Entry]) -> list[Row]:
     for entry in fetched:
         for path in paths_in(entry, EVENTS):
             found, _ = read_rows(context.store, path, FRONTIER)
-            rows += [row for row in found if row.state is State.FETCHED and row.payload_digest]
+            rows += [row for row in found if row.state in _STATES and row.payload_digest]
     return sorted(rows, key=lambda row: (row.fetched_at, row.url))
 
 

@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
-from sealedbeam.pipeline.config import refuse_bool
+from pydantic import AfterValidator, BeforeValidator, Field
+from sealedbeam.pipeline.config import (
+    ON_THE_COMMAND_LINE,
+    Float,
+    Int,
+    LadderConfig,
+    RunConfig,
+    find_idle_cluster,
+    whole,
+)
 from sealedbeam.pipeline.crawl.filters import NO_PAGES, UrlRules
 from sealedbeam.pipeline.crawl.selection import UNLIMITED, Quotas
+from sealedbeam.pipeline.crawl.urls import without_user
 from sealedbeam.pipeline.integrity.ladder import OnDamage, Policy
 from sealedbeam.pipeline.integrity.protection import PROTECTIONS
+from sealedbeam.pipeline.options import Options
 
-_Int = Annotated[int, BeforeValidator(refuse_bool)]
-_Float = Annotated[float, BeforeValidator(refuse_bool)]
-_Texts = tuple[str, ...]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 PRODUCT_TOKEN = "sealedbeam"  # noqa: S105 - the name in robots.txt, no secret
 
 
-def _whole(lowest: int, highest: int) -> Any:
-    """Return the field of a whole number, with the words that an error tells it in."""
-    words = f"a whole number from {lowest:,} to {highest:,}"
-    return Field(ge=lowest, le=highest, description=words)
+def _as_list(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
 
 
-class CrawlConfig(BaseModel):
+def _without_users(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(without_user, values))
+
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+Prefixes = Annotated[Texts, AfterValidator(_without_users)]
+
+
+class CrawlConfig(LadderConfig):
     """The options of a crawl; each has the default of the command.
+
+    Damage on the way to the archive: an answer is fetched again (`on_damage` retry) up to
+    `max_attempts` times, dropped at once, or ends the crawl.
 
     Attributes:
         user_agent: whole; names the crawler and how its user can be reached.
@@ -49,49 +68,41 @@ class CrawlConfig(BaseModel):
         worker_memory_bytes: the most memory of a worker.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    user_agent: str = ""
-    delay_seconds: Annotated[_Float, Field(ge=0, le=3600, description="0 to 3,600 seconds")] = 1.0
-    rate_per_second: Annotated[_Float, Field(ge=0, le=1e6, description="0 to 1,000,000")] = 0.0
-    connections: Annotated[_Int, _whole(1, 10_000)] = 1_000
-    depth: Annotated[_Int | None, _whole(0, 1_000)] = None
-    pages: Annotated[_Int | None, _whole(1, 1 << 40)] = None
-    pages_per_host: Annotated[_Int | None, _whole(1, 1 << 40)] = None
-    max_bytes: Annotated[_Int, _whole(0, 1 << 60)] = 0
-    max_seconds: Annotated[_Float, Field(ge=0, le=1e9, description="0 or more seconds")] = 0.0
-    round_seconds: Annotated[_Float, Field(gt=0, le=86400, description="to 86,400 seconds")] = 300.0
-    round_pages: Annotated[_Int, _whole(1, 10_000_000)] = 100_000
-    body_bytes: Annotated[_Int, _whole(1, 1 << 30)] = 16 << 20
-    allow_networks: _Texts = ()
-    allow_hosts: _Texts = ()
-    deny_hosts: _Texts = ()
-    allow_prefixes: _Texts = ()
-    deny_prefixes: _Texts = ()
-    allow_patterns: _Texts = ()
-    deny_patterns: _Texts = ()
-    deny_extensions: _Texts = NO_PAGES
-    traps: bool = True
-    sitemaps: bool = True
-    shards: Annotated[_Int, _whole(1, 4096)] = 8
-    protection: Annotated[str, Field(description=", ".join(PROTECTIONS))] = "correct"
-    seed: Annotated[_Int, _whole(0, (1 << 64) - 1)] = 0
-    record_seconds: Annotated[_Float, Field(gt=0, le=86400, description="to 86,400 seconds")] = 30
-    worker_memory_bytes: Annotated[_Int, _whole(256 << 20, 1 << 50)] = 2048 << 20
-
-    @field_validator("protection")
-    @classmethod
-    def _known_protection(cls, value: str) -> str:
-        if value not in PROTECTIONS:
-            raise ValueError(f"{value!r} is not one of {', '.join(PROTECTIONS)}")
-        return value
+    user_agent: Annotated[str, Field(description="a text")] = ""
+    delay_seconds: Annotated[Float, Field(ge=0, le=3600, description="0 to 3,600 seconds")] = 1.0
+    rate_per_second: Annotated[Float, Field(ge=0, le=1e6, description="0 to 1,000,000")] = 0.0
+    connections: Annotated[Int, whole(1, 10_000)] = 1_000
+    depth: Annotated[Int | None, whole(0, 1_000)] = None
+    pages: Annotated[Int | None, whole(1, 1 << 40)] = None
+    pages_per_host: Annotated[Int | None, whole(1, 1 << 40)] = None
+    max_bytes: Annotated[Int, whole(0, 1 << 60)] = 0
+    max_seconds: Annotated[Float, Field(ge=0, le=1e9, description="0 or more seconds")] = 0.0
+    round_seconds: Annotated[Float, Field(gt=0, le=86400, description="to 86,400 seconds")] = 300.0
+    round_pages: Annotated[Int, whole(1, 10_000_000)] = 100_000
+    body_bytes: Annotated[Int, whole(1, 1 << 30)] = 16 << 20
+    allow_networks: Annotated[
+        Texts, Field(description="a list of networks such as 127.0.0.0/8")
+    ] = ()
+    allow_hosts: Annotated[Texts, Field(description="a list of hosts")] = ()
+    deny_hosts: Annotated[Texts, Field(description="a list of hosts")] = ()
+    allow_prefixes: Annotated[Prefixes, Field(description="a list of beginnings of addresses")] = ()
+    deny_prefixes: Annotated[Prefixes, Field(description="a list of beginnings of addresses")] = ()
+    allow_patterns: Annotated[Texts, Field(description="a list of regular expressions")] = ()
+    deny_patterns: Annotated[Texts, Field(description="a list of regular expressions")] = ()
+    deny_extensions: Annotated[Texts, Field(description="a list such as [pdf, zip]")] = NO_PAGES
+    traps: Annotated[bool, Field(description="true or false")] = True
+    sitemaps: Annotated[bool, Field(description="true or false")] = True
+    shards: Annotated[Int, whole(1, 4096)] = 8
+    record_seconds: Annotated[Float, Field(gt=0, le=86400, description="to 86,400 seconds")] = 30
+    worker_memory_bytes: Annotated[Int, whole(256 << 20, 1 << 50)] = 2048 << 20
 
     def policy(self) -> Policy:
-        """Return the ladder's policy: a page that is damaged before it is archived is dropped.
+        """Return the policy of one delivery: an answer cannot be derived, only fetched again.
 
-        It cannot be derived, since a server need not send the same twice: it is fetched again.
+        A server need not send the same twice: what it sends then is another record.
         """
-        return Policy(PROTECTIONS[self.protection], OnDamage.DROP)
+        on_damage = OnDamage.FAIL if self.on_damage is OnDamage.FAIL else OnDamage.DROP
+        return Policy(PROTECTIONS[self.protection], on_damage)
 
     def rules(self) -> UrlRules:
         """Return the rules for addresses; raises UsageError where one cannot be read."""
@@ -113,3 +124,35 @@ class CrawlConfig(BaseModel):
             UNLIMITED if self.pages_per_host is None else self.pages_per_host,
             self.round_pages,
         )
+
+
+class CrawlCommandConfig(RunConfig, CrawlConfig):
+    """All that the crawl command can be told in a file."""
+
+    @property
+    def crawl(self) -> CrawlConfig:
+        """The crawl's own options."""
+        return CrawlConfig(**{name: getattr(self, name) for name in CrawlConfig.model_fields})
+
+
+def _find_contradictions(config: CrawlCommandConfig) -> Iterator[tuple[str, str]]:
+    """Yield what is right by itself and would do nothing beside something else."""
+    usual = CrawlCommandConfig()
+    if config.on_damage is not OnDamage.RETRY and config.max_attempts != usual.max_attempts:
+        yield "max_attempts", "has no effect without on_damage retry; leave one of them out"
+    if config.on_damage is OnDamage.FAIL and config.max_dropped_ratio != usual.max_dropped_ratio:
+        yield "max_dropped_ratio", "has no effect with on_damage fail; leave one of them out"
+    yield from find_idle_cluster(config)
+
+
+CRAWL_OPTIONS: Final = Options(
+    CrawlCommandConfig,
+    _find_contradictions,
+    dict.fromkeys(("seeds", "output", "config"), ON_THE_COMMAND_LINE),
+    {
+        f"{rule}_{kind}s": f"--{rule}-{kind}"
+        for rule in ("allow", "deny")
+        for kind in ("network", "host", "prefixe", "pattern", "extension")
+    }
+    | {"allow_prefixes": "--allow-prefix", "deny_prefixes": "--deny-prefix"},
+)

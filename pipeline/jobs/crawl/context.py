@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Callable  # noqa: TC003 - the fields of a dataclass are evaluated
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,12 +41,14 @@ class CrawlContext:
         config: its options.
         channel: what makes its channel.
         scenario: the fault plan as JSON text, empty in production.
+        clock: tells seconds since the epoch; another process has the system's.
     """
 
     output: str
     config: CrawlConfig
     channel: ChannelReference
     scenario: str = ""
+    clock: Callable[[], float] = field(default=time.time, compare=False)
 
     @cached_property
     def configuration(self) -> dict[str, Any]:
@@ -52,6 +57,7 @@ class CrawlContext:
             "format_version": FORMAT_VERSION,
             "work": WORK,
             "options": self.config.model_dump(mode="json", exclude=set(_FREE)),
+            "scenario": hashlib.sha256(self.scenario.encode()).hexdigest(),
         }
 
     @cached_property

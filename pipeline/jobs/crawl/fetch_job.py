@@ -6,15 +6,15 @@ that a task that was killed at any moment gives the same archives when it has go
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
-from sealedbeam.pipeline.crawl.frontier import Discovered, State, collect
+from sealedbeam.pipeline.crawl.frontier import collect
 from sealedbeam.pipeline.crawl.frontier_store import FRONTIER, shard_of
 from sealedbeam.pipeline.crawl.hosts import HOSTS as HOST_ROWS
 from sealedbeam.pipeline.crawl.hosts import robots_of
 from sealedbeam.pipeline.crawl.pace import robots_url
-from sealedbeam.pipeline.crawl.traps import find_trap
-from sealedbeam.pipeline.crawl.urls import canonical, host_of
+from sealedbeam.pipeline.crawl.urls import host_of
 from sealedbeam.pipeline.crawl.visitor import AnswerKind
 from sealedbeam.pipeline.crawl.visits import Schedule
 from sealedbeam.pipeline.integrity.ladder import Casualty
@@ -22,30 +22,36 @@ from sealedbeam.pipeline.jobs.entry import Entry
 from sealedbeam.pipeline.jobs.files import commit_task
 from sealedbeam.pipeline.jobs.quarantine import Quarantine
 
+from .admission import Admission
 from .fetching import AnswerLog, learn, visit_all
 from .harvest import FETCH, Harvester, take_answers
 from .links import find_links
 from .names import EVENTS, HOSTS, LISTS, LOG, fetch_task, select_task
+from .refetch import visit_after_damage
 from .rows import commit_rows, paths_in, read_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Mapping
 
     from sealedbeam.pipeline.crawl.frontier import Event, Row
     from sealedbeam.pipeline.crawl.hosts import HostRow
     from sealedbeam.pipeline.crawl.visitor import Answer
 
     from .context import CrawlContext
+    from .fetching import Share
 
 
-def run_fetch(context: CrawlContext, number: int, bucket: int, tick: Callable[[], None]) -> Entry:
+def run_fetch(
+    context: CrawlContext, number: int, bucket: int, share: Share, tick: Callable[..., None]
+) -> Entry:
     """Fetch one bucket of round `number`, or find that done.
 
     Args:
         context: the crawl.
         number: of the round.
         bucket: which of its lists.
-        tick: called now and then, to show that the task gets on.
+        share: of the round's limits.
+        tick: called now and then, to show that the task gets on, and with every answer.
     """
     task = fetch_task(number, bucket)
     done = context.committed(task)
@@ -55,14 +61,12 @@ def run_fetch(context: CrawlContext, number: int, bucket: int, tick: Callable[[]
     assert selected is not None, "a round is selected before it is fetched"
     rows, hosts = _read_lists(context, selected, bucket)
     path = context.store.root / LOG / f"{task}.log"
-    log = AnswerLog(path, task, context.policy.protection)
     before = dict(hosts)
-    share = selected.details["buckets"]
-    visit_all(context.config, rows.values(), hosts, log, share=share, tick=tick)
-    entry = _FetchTask(context, Entry(task, context.configuration_hash), number).make(
-        log, rows, before, tick
-    )
-    log.close()
+    share = share._replace(tasks=max(selected.details["tasks"], 1))
+    entry = Entry(task, context.configuration_hash, details={"now": selected.details["now"]})
+    with closing(AnswerLog(path, task, context.policy.protection)) as log:
+        visit_all(context, rows.values(), hosts, log, share=share, tick=tick)
+        entry = _FetchTask(context, entry, number).make(log, rows, before, tick)
     path.unlink()
     return entry
 
@@ -87,7 +91,7 @@ class _FetchTask:
         self._context = context
         self._entry = entry
         self._number = number
-        self._rules = context.config.rules()
+        self._admission = Admission(context.config, entry, number)
         self._events: list[Event] = []
 
     def make(
@@ -101,57 +105,39 @@ class _FetchTask:
         context, entry = self._context, self._entry
         transit = context.transit_source.begin(entry.task)
         quarantine = Quarantine(entry.task, ())
+        known = dict(hosts)
         harvester = Harvester(context, entry, Schedule())
-        for answer in take_answers(context, entry, log, transit):
+        for answer in take_answers(context, entry, log, transit, rows):
             tick()
             if isinstance(answer, Casualty):
                 quarantine.add_record(FETCH, answer, None)
+                self._settle_damage(answer, rows)
                 continue
             learn(hosts, answer)
             if harvester.add(answer, rows, hosts):
-                self._follow(answer, rows[answer.url])
-            if answer.kind is AnswerKind.ROBOTS:
-                self._note_sitemaps(hosts[answer.host], answer)
+                self._admission.take_named(find_links(answer), rows[answer.url])
+            if answer.kind is AnswerKind.ROBOTS and context.config.sitemaps:
+                self._note_sitemaps(hosts[answer.host], answer, rows)
         harvester.close()
-        self._events += harvester.visits
         for visit in harvester.visits:
-            if visit.redirect_to and visit.state is not State.DUPLICATE:
-                self._discover([visit.redirect_to], rows[visit.url].depth, visit.url)
-        self._commit_events(hosts)
+            if visit.redirect_to:
+                self._admission.take_redirect(visit.redirect_to, rows[visit.url])
+        self._events += [*harvester.visits, *self._admission.events]
+        learned = {name: host for name, host in hosts.items() if host != known.get(name)}
+        self._commit_events(learned)
         commit_task(context.store, entry, quarantine, transit)
         return entry
 
-    def _follow(self, answer: Answer, row: Row) -> None:
-        found = find_links(answer)
-        self._entry.count("links", "found", len(found))
-        self._discover(found, row.depth + 1, row.url)
+    def _settle_damage(self, casualty: Casualty, rows: dict[str, Row]) -> None:
+        now = self._entry.details["now"]
+        visit = visit_after_damage(casualty.identity, rows, self._context.config, now)
+        if visit is not None:
+            self._events.append(visit)
 
-    def _note_sitemaps(self, host: HostRow, answer: Answer) -> None:
-        if self._context.config.sitemaps:
-            url = robots_url(answer.url)
-            self._events += [
-                Discovered(site_map, 0, url, self._number)
-                for site_map in robots_of(host).sitemaps(url)
-            ]
-
-    def _discover(self, urls: Iterable[str], depth: int, via: str) -> None:
-        for url in self._admit(urls):
-            self._events.append(Discovered(url, depth, via, self._number))
-
-    def _admit(self, urls: Iterable[str]) -> Iterator[str]:
-        """Yield those addresses that the crawl takes, in canonical form; count the others."""
-        for found in urls:
-            url = canonical(found)
-            if url is None:
-                self._entry.count("links_left", "no_address")
-                continue
-            refusal = self._rules.judge(url)
-            if not refusal and self._context.config.traps:
-                refusal = find_trap(url)
-            if refusal:
-                self._entry.count("links_left", refusal)
-            else:
-                yield url
+    def _note_sitemaps(self, host: HostRow, answer: Answer, rows: Mapping[str, Row]) -> None:
+        url = robots_url(answer.url)
+        depth = min(row.depth for row in rows.values() if row.host == host.host)
+        self._admission.take_sitemaps(robots_of(host).sitemaps(url), depth, url)
 
     def _commit_events(self, hosts: dict[str, HostRow]) -> None:
         context, shards = self._context, self._context.config.shards

@@ -17,13 +17,15 @@ from sealedbeam.pipeline.crawl.addresses import parse_networks
 from sealedbeam.pipeline.crawl.fetch import Fetcher, FetchLimits
 from sealedbeam.pipeline.crawl.fetch_log import encode_log_entry, read_log
 from sealedbeam.pipeline.crawl.hosts import HostRow
-from sealedbeam.pipeline.crawl.pace import after_page, after_robots
+from sealedbeam.pipeline.crawl.pace import after_leaving, after_page, after_robots
 from sealedbeam.pipeline.crawl.resolver import PinnedResolver
 from sealedbeam.pipeline.crawl.visitor import Answer, AnswerKind, Manners, Visitor
 from sealedbeam.pipeline.integrity.block import Opened, find_head, open_block, write_block
 
-from .answers import decode_answer, encode_answer
+from .answers import decode_answer, encode_answer, encode_identity
+from .claims import AddressClaims
 from .config import PRODUCT_TOKEN
+from .names import LOG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,9 +36,10 @@ if TYPE_CHECKING:
     from sealedbeam.pipeline.integrity.block import Seal
     from sealedbeam.pipeline.integrity.protection import Protection
 
-    from .config import CrawlConfig
+    from .context import CrawlContext
 
 _SECRET_BYTES = 16
+_CLAIMS = f"{LOG}/addresses.lock"
 
 
 class Logged(NamedTuple):
@@ -47,6 +50,20 @@ class Logged(NamedTuple):
     block_id: bytes
     identity: bytes
     seal: Seal
+
+
+class Share(NamedTuple):
+    """A task's share of what a round may take; 0 stands for no limit.
+
+    Attributes:
+        tasks: how many tasks share the rate of requests.
+        seconds: after which no further request begins.
+        body_bytes: likewise.
+    """
+
+    tasks: int = 1
+    seconds: float = 0.0
+    body_bytes: int = 0
 
 
 class AnswerLog:
@@ -73,7 +90,7 @@ class AnswerLog:
     def append(self, answer: Answer) -> None:
         """Seal an answer and write it down."""
         self._number += 1
-        identity = f"{self._number}:{answer.kind}:{answer.url}".encode()
+        identity = encode_identity(self._task, self._number, answer)
         block_id = f"{self._prefix}{self._number}".encode()
         block = write_block(block_id, [(identity, encode_answer(answer))], self.protection)
         length = len(block.data)
@@ -146,29 +163,31 @@ class AnswerLog:
 
 
 def visit_all(
-    config: CrawlConfig,
+    context: CrawlContext,
     rows: Iterable[Row],
     hosts: dict[str, HostRow],
     log: AnswerLog,
     *,
-    share: int,
-    tick: Callable[[], None],
+    share: Share,
+    tick: Callable[..., None],
 ) -> None:
     """Visit the rows that the log has no answer for.
 
     Args:
-        config: of the crawl.
+        context: the crawl.
         rows: to visit, in order.
         hosts: what is known of their hosts; updated.
         log: takes the answers.
-        share: how many tasks share the rate.
-        tick: called with every answer.
+        share: of the round's limits.
+        tick: called with every answer, and without one when time has passed.
     """
     answered = recall(log, hosts)
+    config = context.config
+    seconds = min(config.round_seconds, share.seconds or config.round_seconds)
 
     def keep(answer: Answer) -> None:
         log.append(answer)
-        tick()
+        tick(answer)
 
     async def beat() -> None:
         while True:  # so that waiting for slow hosts is no standing still
@@ -180,15 +199,18 @@ def visit_all(
         manners = Manners(
             PRODUCT_TOKEN,
             config.delay_seconds,
-            config.rate_per_second / share,
+            config.rate_per_second / share.tasks,
             config.connections,
+            body_bytes_max=share.body_bytes,
         )
         resolver = PinnedResolver(parse_networks(config.allow_networks))
         limits = FetchLimits(body_bytes=config.body_bytes)
-        async with Fetcher(config.user_agent, resolver, limits) as fetcher:
-            visitor = Visitor(fetcher, manners, hosts, keep)
-            left = [row for row in rows if row.url not in answered]
-            await visitor.run(left, config.round_seconds)
+        clock = context.clock
+        with AddressClaims(context.store.root / _CLAIMS) as claims:
+            async with Fetcher(config.user_agent, resolver, limits, clock=clock) as fetcher:
+                visitor = Visitor(fetcher, manners, hosts, keep, claim=claims.claim, clock=clock)
+                left = [row for row in rows if row.url not in answered]
+                await visitor.run(left, seconds)
         heart.cancel()
 
     asyncio.run(run())
@@ -214,3 +236,5 @@ def learn(hosts: dict[str, HostRow], answer: Answer) -> None:
         hosts[answer.host] = after_robots(row, answer.exchange, PRODUCT_TOKEN)
     elif answer.kind is AnswerKind.PAGE:
         hosts[answer.host] = after_page(row, answer.exchange)
+    elif answer.kind is AnswerKind.LEFT:
+        hosts[answer.host] = after_leaving(row, answer.exchange)

@@ -1,8 +1,7 @@
 """Makes archives, indexes of them, events and links of a log: the consumer of the hop `fetch`.
 
-Every answer crosses the hop sealed, through the log. One that is damaged there cannot be made
-again, since a server need not say the same twice: it is dropped as `refetched`, nothing is said of
-its address, and so the address stays due and is asked for again, as a new record.
+Every answer crosses the hop sealed, through the log. One that is damaged there is dropped; what
+becomes of its address is decided in `refetch.py`.
 """
 
 from __future__ import annotations
@@ -12,15 +11,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sealedbeam.pipeline.crawl.frontier import State
 from sealedbeam.pipeline.crawl.visitor import AnswerKind
-from sealedbeam.pipeline.crawl.visits import Schedule, settle
+from sealedbeam.pipeline.crawl.visits import Schedule, archive, settle
 from sealedbeam.pipeline.integrity.block import Block
-from sealedbeam.pipeline.integrity.ladder import carry
+from sealedbeam.pipeline.integrity.ladder import Casualty, carry
 from sealedbeam.pipeline.jobs.files import commit_file
 from sealedbeam.pipeline.warc.cdxj import cdxj_line, encode_cdxj
-from sealedbeam.pipeline.warc.writer import write_info, write_request, write_response
+from sealedbeam.pipeline.warc.writer import write_info
 
-from .answers import decode_answer
+from .answers import decode_answer, decode_identity
+from .measuring import count_fetch
 from .names import WARC, object_name
+from .refetch import REFETCHED, may_ask_again
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,21 +29,26 @@ if TYPE_CHECKING:
     from sealedbeam.pipeline.crawl.frontier import Row, Visited
     from sealedbeam.pipeline.crawl.hosts import HostRow
     from sealedbeam.pipeline.crawl.visitor import Answer
+    from sealedbeam.pipeline.crawl.visits import Archived
     from sealedbeam.pipeline.integrity.channel import Transit
-    from sealedbeam.pipeline.integrity.ladder import Casualty
+    from sealedbeam.pipeline.integrity.ladder import Accepted
     from sealedbeam.pipeline.jobs.entry import Entry
 
     from .context import CrawlContext
     from .fetching import AnswerLog
 
 FETCH = "fetch"
-REFETCHED = "refetched"
+UNREADABLE = "unreadable"
 ARCHIVE_BYTES = 64 << 20
 """An archive is closed when it has so many bytes; one more record may go beyond."""
 
 
 def take_answers(
-    context: CrawlContext, entry: Entry, log: AnswerLog, transit: Transit
+    context: CrawlContext,
+    entry: Entry,
+    log: AnswerLog,
+    transit: Transit,
+    rows: Mapping[str, Row],
 ) -> Iterator[Answer | Casualty]:
     """Yield what crosses the hop of a log, in its order, and what was dropped there."""
     account = entry.hop(FETCH)
@@ -52,6 +58,7 @@ def take_answers(
         block = Block(
             log.read(logged), logged.block_id, (logged.identity,), (logged.seal,), protection
         )
+        again = may_ask_again(logged.identity, rows, context.config)
         carried = carry(
             block,
             FETCH,
@@ -59,21 +66,39 @@ def take_answers(
             context.policy,
             derive=lambda _: (),
             account=account,
-            dropped_reason=REFETCHED,
+            dropped_reason=REFETCHED if again else "",
         )
         yield from carried.casualties
         for accepted in carried.accepted:
-            yield decode_answer(accepted.payload)
+            answer = _read(accepted)
+            if answer is None:  # only without seals
+                place = transit.place(logged.identity, FETCH, 1)
+                raw = bytes(accepted.payload)
+                entry.count("answers", UNREADABLE)
+                yield Casualty(logged.identity, UNREADABLE, 1, place, raw)
+            else:
+                yield answer
+
+
+def _read(accepted: Accepted) -> Answer | None:
+    """Return the answer of a record, None where its bytes are not those of the one it is named."""
+    try:
+        answer = decode_answer(accepted.payload)
+        named = decode_identity(accepted.identity)
+    except ValueError:
+        return None
+    return answer if (answer.kind, answer.url) == named else None
 
 
 class _Line(NamedTuple):
-    """What an index says of a record, but for the archive's name, and the visit it is of."""
+    """What an index says of a record, but for the archive's name; and the visit that it is of."""
 
-    visit: Visited
+    answer: Answer
     mime: str
     digest: str
     offset: int
     length: int
+    visit: Visited | None
 
 
 @dataclass(slots=True)
@@ -108,22 +133,22 @@ class Harvester:
         if answer.kind in {AnswerKind.ROBOTS, AnswerKind.ROBOTS_REDIRECT}:
             self._add_robots(answer)
             return False
+        if answer.kind is AnswerKind.LEFT:
+            self._entry.count("answers", "left")
+            return False
         row = rows[answer.url]
         settled = settle(row, answer, self._schedule, hosts[answer.host])
         self._entry.count("visits", settled.visit.state)
+        count_fetch(self._entry, answer, settled.visit.state)
+        if answer.kind is AnswerKind.DENIED:
+            self._entry.count("denials", settled.visit.state)
         if settled.visit.reason:
             self._entry.count("reasons", settled.visit.reason)
         self._entry.count("bytes", "body", len(answer.exchange.body))
-        if settled.record is None:
+        if settled.archived is None:
             self.visits.append(settled.visit)
             return False
-        self._make_room(answer.exchange.time_seconds)
-        offset = self._archive.add(settled.record.data)
-        record = settled.record
-        line = _Line(settled.visit, settled.mime, record.payload_digest, offset, len(record.data))
-        self._archive.lines.append(line)
-        if settled.request is not None:
-            self._archive.add(settled.request.data)
+        self._archive_answer(answer, settled.archived, settled.visit)
         self._entry.count("records", "written")
         return settled.has_links
 
@@ -135,22 +160,19 @@ class Harvester:
     def _add_robots(self, answer: Answer) -> None:
         exchange = answer.exchange
         self._entry.count("robots", "asked")
+        count_fetch(self._entry, answer, None)
         if not exchange.status:
             return
-        self._make_room(exchange.time_seconds)
-        record = write_response(
-            exchange.url,
-            exchange.time_seconds,
-            exchange.head,
-            exchange.body,
-            address=exchange.address,
-            truncated=exchange.truncated,
-        )
-        request = write_request(
-            exchange.url, exchange.time_seconds, exchange.request_head, record.record_id
-        )
-        self._archive.add(record.data)
-        self._archive.add(request.data)
+        self._archive_answer(answer, archive(exchange), None)
+
+    def _archive_answer(self, answer: Answer, archived: Archived, visit: Visited | None) -> None:
+        self._make_room(answer.exchange.time_seconds)
+        record = archived.record
+        offset = self._archive.add(record.data)
+        self._archive.add(archived.request.data)
+        length, digest = len(record.data), record.payload_digest
+        line = _Line(answer, archived.mime, digest, offset, length, visit)
+        self._archive.lines.append(line)
 
     def _make_room(self, time_seconds: float) -> None:
         if self._archive.size >= ARCHIVE_BYTES:
@@ -166,29 +188,31 @@ class Harvester:
 
     def _commit(self) -> None:
         """Commit the archive and its index, and say where the pages lie."""
-        archive, self._archive = self._archive, _Archive()
-        data = b"".join(archive.members)
+        full, self._archive = self._archive, _Archive()
+        data = b"".join(full.members)
         stem = f"{self._entry.task}-{self._archives:05d}"
         self._archives += 1
         store = self._context.store
         path = object_name(WARC, stem, data, suffix="warc.gz")
         commit_file(store, self._entry, path, data)
-        for line in archive.lines:
+        for line in full.lines:
             visit, offset, length = line.visit, line.offset, line.length
-            # A page that has not changed stays where it was stored.
-            if visit.state is not State.NOT_MODIFIED:
+            if visit is None:
+                continue
+            # A page that has not changed stays where it is stored; what is no page has no place.
+            if visit.state is State.FETCHED:
                 visit = replace(visit, warc_file=path, warc_offset=offset, length_bytes=length)
             self.visits.append(visit)
-        index = encode_cdxj(_describe(line, path) for line in archive.lines)
+        index = encode_cdxj(_describe(line, path) for line in full.lines)
         commit_file(store, self._entry, path.removesuffix(".warc.gz") + ".cdxj", index)
 
 
 def _describe(line: _Line, path: str) -> str:
     return cdxj_line(
-        line.visit.url,
-        line.visit.fetched_at,
+        line.answer.url,
+        line.answer.exchange.time_seconds,
         mime=line.mime,
-        status=line.visit.status,
+        status=line.answer.exchange.status,
         digest=line.digest or "-",
         offset=line.offset,
         length=line.length,

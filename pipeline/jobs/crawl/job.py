@@ -7,49 +7,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sealedbeam.pipeline.config import canonical_json
-from sealedbeam.pipeline.crawl.urls import canonical
 from sealedbeam.pipeline.errors import UsageError
 from sealedbeam.pipeline.jobs.driver import Workers
+from sealedbeam.pipeline.jobs.finish import COMPLETE, PLAN, SUMMARY
 from sealedbeam.pipeline.jobs.lock import FolderLock, Operations
 
+from .names import JOB
 from .rounds import Crawl, commit_seeds
+from .summary import limits_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Sequence
 
     from .context import CrawlContext
-
-JOB = "crawl.json"
-_SEEDS_MAX = 10_000_000
-
-
-def read_seeds(texts: Iterable[str]) -> list[str]:
-    """Return the canonical addresses that lines name, each once; # begins a comment.
-
-    Raises:
-        UsageError: a line is no web address, or there is none.
-    """
-    seeds: dict[str, None] = {}
-    for number, line in enumerate(texts, 1):
-        text = line.partition("#")[0].strip() if line.lstrip().startswith("#") else line.strip()
-        if not text:
-            continue
-        url = canonical(text if "://" in text else f"https://{text}")
-        if url is None:
-            raise UsageError(
-                f"seed {number}, {text[:200]!r}, is no address of the web; "
-                "write one such as https://example.org/"
-            )
-        seeds[url] = None
-        if len(seeds) > _SEEDS_MAX:
-            raise UsageError(f"there are more than {_SEEDS_MAX:,} seeds; crawl them in parts")
-    if not seeds:
-        raise UsageError("there is no seed to begin with; give addresses, or a file of them")
-    return list(seeds)
+    from .watching import Progress, Watcher
 
 
 def run_crawl(
-    context: CrawlContext, seeds: Sequence[str], workers: int, show: Callable[[str, int], None]
+    context: CrawlContext,
+    seeds: Sequence[str],
+    workers: int,
+    progress: Progress,
+    watcher: Watcher,
 ) -> dict[str, Any]:
     """Crawl, or go on with it; return the summary.
 
@@ -57,7 +36,8 @@ def run_crawl(
         context: the crawl.
         seeds: canonical addresses.
         workers: processes, each of which fetches a share of the hosts.
-        show: told of each phase and its number of tasks.
+        progress: told how far it is.
+        watcher: told of the results; brings what lies in the folder before any work.
 
     Raises:
         SealedBeamError: the crawl cannot go on.
@@ -72,26 +52,52 @@ def run_crawl(
         ) from None
     try:
         _claim(context, root)
+        plan = {PLAN: context.scenario.encode()} if context.scenario else {}
+        for path, data in (plan | dict(watcher.attached)).items():
+            if not context.store.exists(path):
+                context.store.write(path, data)
         with Operations(root) as operations, Workers() as pool:
             operations.note(started=context.configuration_hash, work="crawl")
             commit_seeds(context, seeds)
+
+            def listen(event: dict[str, Any]) -> None:
+                if "progress" not in event:
+                    operations.note(**event)
+                progress.note(event)
+
             pool.grow(workers)
             pool.begin(
                 context.to_json(),
-                lambda event: operations.note(**event),
+                listen,
                 lock.descriptor,
                 record_seconds=context.config.record_seconds,
             )
-            summary = Crawl(context, pool, workers, show).run()
+            summary = Crawl(context, pool, workers, progress.begin, watcher).run()
             operations.note(ended=summary["status"])
             return summary
     finally:
         lock.release()
 
 
+def finished(context: CrawlContext) -> dict[str, Any] | None:
+    """Return the summary of this very crawl if it went as far as its limits say, None otherwise."""
+    store = context.store
+    try:
+        ours = store.read(JOB) == _job_json(context)
+        summary: dict[str, Any] = json.loads(store.read(SUMMARY))
+        done = summary["status"] == COMPLETE and summary["limits"] == limits_of(context)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return summary if ours and done else None
+
+
+def _job_json(context: CrawlContext) -> bytes:
+    return canonical_json(context.configuration).encode() + b"\n"
+
+
 def _claim(context: CrawlContext, root: Path) -> None:
     """Mark the folder as this crawl's; raises UsageError when it is something else's."""
-    ours = canonical_json(context.configuration).encode() + b"\n"
+    ours = _job_json(context)
     if not (root / JOB).exists():
         if any(path.is_file() and path.suffix != ".attempt" for path in root.rglob("*")):
             raise UsageError(

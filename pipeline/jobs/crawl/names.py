@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sealedbeam.pipeline.jobs.store import content_name
 
+JOB = "crawl.json"
 FRONTIER = "frontier"
 HOSTS = "hosts"
 DIGESTS = "digests"
@@ -11,7 +12,11 @@ LISTS = "lists"
 EVENTS = "events"
 WARC = "warc"
 LOG = "log"
-FOLDERS = (FRONTIER, HOSTS, DIGESTS, LISTS, EVENTS, WARC, LOG)
+QUARANTINE = "quarantine"
+FAULTS = "faults"
+FOLDERS = (FRONTIER, HOSTS, DIGESTS, LISTS, EVENTS, WARC, LOG, QUARANTINE)
+STAYING = tuple(f"{folder}/" for folder in (WARC, QUARANTINE))
+"""How the paths of those objects begin that stay when later rounds have been done."""
 SEEDS = "seeds"
 
 

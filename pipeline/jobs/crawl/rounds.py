@@ -10,19 +10,32 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from sealedbeam.pipeline.crawl.frontier import Discovered, collect
 from sealedbeam.pipeline.crawl.frontier_store import FRONTIER, shard_of
 from sealedbeam.pipeline.crawl.urls import host_of
+from sealedbeam.pipeline.errors import UsageError
 from sealedbeam.pipeline.jobs.entry import Entry, encode_entry, entry_path
+from sealedbeam.pipeline.jobs.finish import FAILED, SUMMARY
 
-from .names import DIGESTS, EVENTS, FOLDERS, HOSTS, SEEDS, WARC, compare_task, select_task
+from .names import (
+    DIGESTS,
+    EVENTS,
+    FAULTS,
+    FOLDERS,
+    HOSTS,
+    SEEDS,
+    STAYING,
+    compare_task,
+    select_task,
+)
 from .names import FRONTIER as FRONTIER_FOLDER
 from .rows import commit_rows, paths_in
-from .selecting import next_due
 from .steps import CrawlStep, StepKind, fetched_entries, required
-from .summary import summarise
+from .summary import judge, summarise
+from .watching import Unwatched
 from .work import crawl_task
 
 if TYPE_CHECKING:
@@ -31,18 +44,29 @@ if TYPE_CHECKING:
     from sealedbeam.pipeline.jobs.driver import Workers
 
     from .context import CrawlContext
+    from .watching import Watcher
 
-SUMMARY = "summary.json"
 _PATIENCE_SECONDS = 90
 """A crawl waits so long for an address that is to be tried again; beyond that it ends."""
 
 
 def commit_seeds(context: CrawlContext, seeds: Sequence[str]) -> Entry:
-    """Commit the seeds as what round 0 has found, or find that done."""
+    """Commit the seeds as what round 0 has found, or find that done.
+
+    Raises:
+        UsageError: the crawl has begun with other seeds.
+    """
+    digest = sha256("\n".join(sorted(seeds)).encode()).hexdigest()
     done = context.committed(SEEDS)
     if done is not None:
+        if done.details["sha256"] != digest:
+            raise UsageError(
+                f"{context.output} holds a crawl that began with other seeds "
+                f"({done.counts['seeds']['given']:,}; now {len(seeds):,}); give the same ones to "
+                "go on with it, or a new folder with --output"
+            )
         return done
-    entry = Entry(SEEDS, context.configuration_hash)
+    entry = Entry(SEEDS, context.configuration_hash, details={"sha256": digest})
     shards = context.config.shards
     by_shard: dict[int, dict[str, Any]] = {}
     for url, row in collect(Discovered(url, 0, "", 0) for url in seeds).items():
@@ -62,6 +86,7 @@ class Crawl:
     pool: Workers
     workers: int
     show: Callable[[str, int], None]
+    watcher: Watcher = field(default_factory=Unwatched)
     entries: list[Entry] = field(default_factory=list)
 
     def run(self) -> dict[str, Any]:
@@ -75,14 +100,34 @@ class Crawl:
             if not selected.details["selected"]:
                 # A select task that found nothing has no round behind it: it is taken back.
                 self.context.store.remove(entry_path(select_task(number + 1)))
-                if not self._wait_for_more(latest):
+                if not self._wait_until(selected.details["next_at"]):
                     break
                 continue
             number += 1
-            latest = self._round(number, selected)
-        seconds = time.monotonic() - started
-        summary = summarise(self.context, self.entries, latest, number, seconds)
-        self.context.store.write(SUMMARY, json.dumps(summary, indent=1).encode() + b"\n")
+            latest = self._round(number, selected, started)
+        return self._finish(latest, number, started)
+
+    def _finish(self, latest: Sequence[Entry], rounds: int, started: float) -> dict[str, Any]:
+        """Judge the ledger, write the summary and let the views be written; return the summary."""
+        store, watcher = self.context.store, self.watcher
+        totals = judge(self.context, self.entries)
+        summary = summarise(self.context, totals, latest, rounds)
+        journals = [
+            store.read(file.path)
+            for entry in self.entries
+            for file in entry.files
+            if file.path.startswith(f"{FAULTS}/")
+        ]
+        faults = watcher.count_faults(journals)
+        if faults is not None:
+            sealed = self.context.policy.protection.seals
+            summary["faults"] = faults
+            if objections := watcher.judge_faults(faults, sealed=sealed):
+                summary["status"] = FAILED
+                summary["findings"] = [*summary.get("findings", ()), *objections]
+        summary["seconds"] = round(time.monotonic() - started, 3)
+        store.write(SUMMARY, json.dumps(summary, indent=1).encode() + b"\n")
+        watcher.publish(self.context, totals, summary)
         return summary
 
     def _is_begun(self, number: int) -> bool:
@@ -90,20 +135,45 @@ class Crawl:
 
     def _may_go_on(self, started: float) -> bool:
         config = self.context.config
-        fetched = sum(entry.counts.get("bytes", {}).get("body", 0) for entry in self.entries)
         out_of_time = config.max_seconds and time.monotonic() - started >= config.max_seconds
-        return not out_of_time and not (config.max_bytes and fetched >= config.max_bytes)
+        return not out_of_time and not (config.max_bytes and self._fetched() >= config.max_bytes)
+
+    def _fetched(self) -> int:
+        """Return how many bytes of bodies have come so far."""
+        return sum(entry.counts.get("bytes", {}).get("body", 0) for entry in self.entries)
+
+    def _left(self, tasks: int, started: float) -> tuple[float, int]:
+        """Return what each fetch task of a round may take: seconds, bytes; 0 for no limit.
+
+        What was begun is done: a limit that has been met in between leaves the least there is.
+        """
+        config = self.context.config
+        seconds, body_bytes = 0.0, 0
+        if config.max_seconds:
+            seconds = max(config.max_seconds - (time.monotonic() - started), 0.001)
+        if config.max_bytes:
+            body_bytes = max(-(-(config.max_bytes - self._fetched()) // max(tasks, 1)), 1)
+        return seconds, body_bytes
 
     def _select(self, number: int) -> Entry:
-        step = CrawlStep(StepKind.SELECT, number, 0, self.workers, int(time.time()))
-        self._do(f"round {number}: select", [step])
+        now = int(self.context.clock())
+        step = CrawlStep(StepKind.SELECT, number, 0, self.workers, now)
+        self._do([step])
         return required(self.context, step.name)
 
-    def _round(self, number: int, selected: Entry) -> list[Entry]:
+    def _round(self, number: int, selected: Entry, started: float) -> list[Entry]:
         buckets = selected.details["buckets"]
-        fetches = [CrawlStep(StepKind.FETCH, number, bucket, buckets) for bucket in range(buckets)]
-        self._do(f"round {number}: fetch {selected.details['selected']:,}", fetches)
-        self._do(f"round {number}: compare", [CrawlStep(StepKind.COMPARE, number, 0, buckets)])
+        seconds, body_bytes = self._left(selected.details["tasks"], started)
+        fetches = [
+            CrawlStep(
+                StepKind.FETCH, number, bucket, buckets, seconds=seconds, body_bytes=body_bytes
+            )
+            for bucket in range(buckets)
+        ]
+        self.show(f"round {number}", selected.details["selected"])
+        self._do(fetches)
+        self.show(f"round {number}: compared", 0)
+        self._do([CrawlStep(StepKind.COMPARE, number, 0, buckets)])
         latest = self._fold(number, buckets)
         compared = required(self.context, compare_task(number))
         fetched = fetched_entries(self.context, number, buckets)
@@ -117,26 +187,22 @@ class Crawl:
             CrawlStep(StepKind.FOLD, number, shard, buckets)
             for shard in range(self.context.config.shards)
         ]
-        self._do(f"round {number}: fold", steps)
+        self._do(steps)
         latest = [required(self.context, step.name) for step in steps]
         self.entries += latest
         return latest
 
-    def _do(self, phase: str, steps: Sequence[CrawlStep]) -> None:
+    def _do(self, steps: Sequence[CrawlStep]) -> None:
         left = [step for step in steps if self.context.committed(step.name) is None]
         if left:
-            self.show(phase, len(left))
             self.pool.run([crawl_task(step) for step in left])
 
-    def _wait_for_more(self, latest: Sequence[Entry]) -> bool:
-        """Wait until an address is due again; return False when none is soon."""
-        now = int(time.time())
-        paths = [path for entry in latest for path in paths_in(entry, FRONTIER_FOLDER)]
-        times = [due for path in paths if (due := next_due(self.context, path, now)) is not None]
-        wait_seconds = min(times, default=now + _PATIENCE_SECONDS + 1) - now
+    def _wait_until(self, next_at: int) -> bool:
+        """Wait until an address is due again; return False when that is not soon."""
+        wait_seconds = next_at - self.context.clock()
         if wait_seconds > _PATIENCE_SECONDS:
             return False
-        self.show(f"waiting {wait_seconds} s for what is to be tried again", 0)
+        self.show(f"waiting {wait_seconds:.0f} s for what is to be tried again", 0)
         time.sleep(max(wait_seconds, 0.2))
         return True
 
@@ -146,7 +212,7 @@ class Crawl:
             file.path
             for entry in self.entries
             for file in entry.files
-            if file.path.startswith(f"{WARC}/")
+            if file.path.startswith(STAYING)
         }
         wanted = (FRONTIER_FOLDER, HOSTS, DIGESTS)
         keep |= {path for entry in latest for folder in wanted for path in paths_in(entry, folder)}

@@ -10,6 +10,7 @@ from sealedbeam.pipeline.errors import IntegrityError
 
 from .comparing import run_compare
 from .fetch_job import run_fetch
+from .fetching import Share
 from .folding import run_fold
 from .names import SEEDS, compare_task, fetch_task, fold_task, select_task
 from .selecting import run_select
@@ -41,6 +42,8 @@ class CrawlStep:
         index: the bucket that is fetched, or the shard that is folded.
         buckets: how many fetch tasks the round has.
         now: what is due then is selected, in seconds since the epoch.
+        seconds: after which a fetch task begins no further request; 0 for no limit.
+        body_bytes: of pages, likewise.
     """
 
     kind: StepKind
@@ -48,6 +51,8 @@ class CrawlStep:
     index: int = 0
     buckets: int = 0
     now: int = 0
+    seconds: float = 0.0
+    body_bytes: int = 0
 
     @property
     def name(self) -> str:
@@ -61,13 +66,14 @@ class CrawlStep:
         return names[self.kind]
 
 
-def run_step(context: CrawlContext, step: CrawlStep, tick: Callable[[], None]) -> Entry:
-    """Do a task of a round, or find it done, and return its entry."""
+def run_step(context: CrawlContext, step: CrawlStep, tick: Callable[..., None]) -> Entry:
+    """Do a task of a round, or find it done, and return its entry; `tick` is as in `run_fetch`."""
     number = step.number
     if step.kind is StepKind.SELECT:
         return run_select(context, number, step.now, step.buckets)
     if step.kind is StepKind.FETCH:
-        return run_fetch(context, number, step.index, tick)
+        share = Share(seconds=step.seconds, body_bytes=step.body_bytes)
+        return run_fetch(context, number, step.index, share, tick)
     fetched = fetched_entries(context, number, step.buckets)
     if step.kind is StepKind.COMPARE:
         return run_compare(context, number, fetched)

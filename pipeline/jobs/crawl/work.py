@@ -11,11 +11,13 @@ from sealedbeam.pipeline.jobs.store import storage_error
 from sealedbeam.pipeline.jobs.tasks import Task
 
 from .context import CrawlContext
+from .pulse import Pulse
 from .steps import CrawlStep, StepKind, run_step
 
 if TYPE_CHECKING:
     from sealedbeam.pipeline.jobs.entry import Entry
     from sealedbeam.pipeline.jobs.recorder import Recorder
+    from sealedbeam.pipeline.jobs.report import Reporter
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +35,10 @@ def crawl_task(step: CrawlStep) -> CrawlTask:
 class CrawlWork:
     """The work of one crawl in one process."""
 
-    def __init__(self, text: str) -> None:
-        """Work for the crawl that `text` (JSON) describes."""
+    def __init__(self, text: str, reporter: Reporter) -> None:
+        """Work for the crawl that `text` (JSON) describes; `reporter` learns how far it is."""
         self._context = CrawlContext.from_json(text)
+        self._reporter = reporter
 
     @property
     def memory_bytes(self) -> int:
@@ -50,7 +53,10 @@ class CrawlWork:
         """
         value = json.loads(text)
         step = CrawlStep(**(value["step"] | {"kind": StepKind(value["step"]["kind"])}))
+        pulse = Pulse(step.name, recorder, self._reporter.send)
         try:
-            return step.name, run_step(self._context, step, recorder.tick)
+            entry = run_step(self._context, step, pulse)
         except OSError as error:
             raise SealedBeamError(f"{step.name}: {storage_error(error)}") from error
+        pulse.tell()
+        return step.name, entry
