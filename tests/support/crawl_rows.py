@@ -36,7 +36,12 @@ URLS = st.builds(
 def events(urls: st.SearchStrategy[str]) -> st.SearchStrategy[Event]:
     """Return events of all kinds."""
     discovered = st.builds(
-        Discovered, urls, depth=TIMES, via=WORDS, discovered_round=st.integers(1, 3)
+        Discovered,
+        urls,
+        depth=TIMES,
+        via=WORDS,
+        discovered_round=st.integers(1, 3),
+        redirects=st.integers(0, 1),
     )
     visited = st.builds(
         Visited,
@@ -56,6 +61,7 @@ def events(urls: st.SearchStrategy[str]) -> st.SearchStrategy[Event]:
         warc_file=WORDS,
         warc_offset=TIMES,
         length_bytes=TIMES,
+        archived_microseconds=TIMES,
     )
     duplicate = st.builds(
         DuplicateOf, urls, original=WORDS, fetched_at=st.integers(1, 3), payload_digest=WORDS

@@ -12,6 +12,7 @@ from sealedbeam.pipeline.jobs.crawl.config import CrawlConfig
 from sealedbeam.pipeline.jobs.crawl.context import CrawlContext
 from sealedbeam.pipeline.jobs.crawl.rounds import Crawl, commit_seeds
 from sealedbeam.pipeline.jobs.crawl.steps import run_step
+from sealedbeam.pipeline.jobs.crawl.watching import Unwatched
 
 from tests.support.flipping import FlippingChannel, Rule
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sealedbeam.pipeline.crawl.frontier import Row
+    from sealedbeam.pipeline.jobs.crawl.watching import Watcher
     from sealedbeam.pipeline.jobs.crawl.work import CrawlTask
 
 AGENT = "test/1.0 (+mailto:nobody@example.org)"
@@ -40,7 +42,7 @@ class _Here:
     def run(self, tasks: Sequence[CrawlTask]) -> None:
         for task in tasks:
             assert task.step is not None
-            run_step(self._context, task.step, lambda: None)
+            run_step(self._context, task.step, lambda *_: None)
 
 
 def make_context(folder: Path, rules: Sequence[Rule] = (), **options: Any) -> CrawlContext:
@@ -51,11 +53,16 @@ def make_context(folder: Path, rules: Sequence[Rule] = (), **options: Any) -> Cr
     return CrawlContext(str(folder), config, channel.reference())
 
 
-def crawl_here(context: CrawlContext, seeds: Sequence[str], workers: int = 2) -> dict[str, Any]:
+def crawl_here(
+    context: CrawlContext,
+    seeds: Sequence[str],
+    workers: int = 2,
+    watcher: Watcher | None = None,
+) -> dict[str, Any]:
     """Crawl in this process; return the summary."""
     commit_seeds(context, seeds)
     pool: Any = _Here(context)
-    return Crawl(context, pool, workers, lambda *_: None).run()
+    return Crawl(context, pool, workers, lambda *_: None, watcher or Unwatched()).run()
 
 
 def read_frontier(folder: Path) -> dict[str, Row]:

@@ -59,6 +59,12 @@ RULES = (
         "crawl and index never import each other, and jobs assembles them",
     ),
     ImportRule(
+        f"{PIPELINE}.storage",
+        tuple(f"{PIPELINE}.{name}" for name in ("warc", "crawl", "index", "jobs", "records")),
+        "at rest there are files: storage knows neither pages nor jobs, but their folder and lock",
+        allowed=(f"{PIPELINE}.jobs.store", f"{PIPELINE}.jobs.lock"),
+    ),
+    ImportRule(
         PIPELINE,
         (FAULTS, MONITORING),
         "the pipeline cannot tell which channel it was given, nor who watches it",
@@ -72,6 +78,7 @@ RULES = (
             f"{PIPELINE}.crawl",
             f"{PIPELINE}.index",
             f"{PIPELINE}.jobs",
+            f"{PIPELINE}.storage",
             "apache_beam",
         ),
         "monitoring sees values only",
@@ -81,8 +88,12 @@ RULES = (
     ImportRule(
         "sealedbeam",
         ("apache_beam",),
-        "Beam stays in jobs, filesystems and transforms, so that the rest starts at once",
-        exempt=(f"{PIPELINE}.jobs", f"{PIPELINE}.filesystems"),
+        "Beam stays in jobs, objects and transforms, so that the rest starts at once",
+        exempt=(
+            f"{PIPELINE}.jobs",
+            f"{PIPELINE}.integrity.beam",
+            *(f"{PIPELINE}.{name}" for name in ("objects", "objects_s3", "objects_gs")),
+        ),
         exempt_stem="transforms",
     ),
 )

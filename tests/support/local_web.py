@@ -109,6 +109,7 @@ class LocalWeb:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # or bodies wait until heads are acknowledged
 
             def do_GET(self) -> None:
                 header = {name.lower(): value for name, value in self.headers.items()}

@@ -1,7 +1,8 @@
-"""An HTTP server on loopback that says exactly what a test has written, and then what it likes.
+"""HTTP servers on loopback that say exactly what a test has written, and then what they like.
 
 Each path is a coroutine that is given the writer of the connection behind the request's head; what
-it writes is the response, right or wrong.
+it writes is the response, right or wrong. One server can play many hosts, each of them an address
+of 127.0.0.0/8.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from ssl import SSLContext
 
     Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
@@ -49,9 +51,33 @@ async def reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
+def in_turn(*answers: Answer) -> Answer:
+    """Return an answer that is the first one at first, and so on, and then always the last."""
+    left = list(answers)
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        await (left.pop(0) if len(left) > 1 else left[0])(writer)
+
+    return answer
+
+
 @asynccontextmanager
-async def odd_server(answers: Mapping[str, Answer], host: str = "127.0.0.1") -> AsyncIterator[str]:
+async def odd_server(
+    answers: Mapping[str, Answer], host: str = "127.0.0.1", tls: SSLContext | None = None
+) -> AsyncIterator[str]:
     """Serve `answers` by path; yields the server's address, such as http://127.0.0.1:40000."""
+    async with odd_web(lambda _host, path: answers[path], host, tls=tls) as port:
+        yield f"{'http' if tls is None else 'https'}://{host}:{port}"
+
+
+@asynccontextmanager
+async def odd_web(
+    find: Callable[[str, str], Answer],
+    host: str = "0.0.0.0",
+    port: int = 0,
+    tls: SSLContext | None = None,
+) -> AsyncIterator[int]:
+    """Serve what `find` answers with for the host and the path of a request; yields the port."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -59,18 +85,17 @@ async def odd_server(answers: Mapping[str, Answer], host: str = "127.0.0.1") -> 
         assert task is not None
         tasks.add(task)
         with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            head = await reader.readuntil(b"\r\n\r\n")
-            path = head.split(b" ", 2)[1].decode()
-            await answers[path](writer)
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            named = head.partition("\r\nHost: ")[2].partition("\r\n")[0].partition(":")[0]
+            await find(named, head.split(" ", 2)[1])(writer)
         with suppress(ConnectionError, asyncio.CancelledError):
             writer.close()
             await writer.wait_closed()
         tasks.discard(task)
 
-    server = await asyncio.start_server(serve, host, 0)
-    _, port = server.sockets[0].getsockname()
+    server = await asyncio.start_server(serve, host, port, ssl=tls)
     try:
-        yield f"http://{host}:{port}"
+        yield int(server.sockets[0].getsockname()[1])
     finally:
         server.close()
         for task in list(tasks):

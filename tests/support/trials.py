@@ -16,6 +16,7 @@ import os
 import re
 import resource
 import select
+import signal
 import subprocess
 import sys
 import threading
@@ -48,7 +49,7 @@ OPTIONS = ("--part-bytes", "4000", "--shards", "2", "--workers", "2", "--seed", 
 SCENARIO = ROOT / "configs" / "scenarios" / "bitflips.yaml"
 
 # What follows from the clock; everything else follows from the job.
-_SECONDS = re.compile(rb'(?<="seconds": )[0-9.]+|(?<=<td>seconds</td><td>)[^<]*')
+CLOCK = re.compile(rb'(?<="seconds": )[0-9.]+|(?<=<td>seconds</td><td>)[^<]*')
 _FORKING = threading.Lock()  # a process that starts looks after all others that have ended
 _HANG_SECONDS = 300
 _UNHASHED = "operations.jsonl"
@@ -158,7 +159,7 @@ class Trial:
         """Return every file and folder of the output, without what follows from the clock."""
         return {
             path.relative_to(self.output).as_posix(): (
-                _SECONDS.sub(b"", path.read_bytes()) if path.is_file() else b"a folder"
+                CLOCK.sub(b"", path.read_bytes()) if path.is_file() else b"a folder"
             )
             for path in self.output.rglob("*")
             if path.name != _UNHASHED
@@ -197,7 +198,7 @@ class Pause:
         os.write(self.going, b".")
 
 
-class _InPlace(driver.Workers):
+class InPlace(driver.Workers):
     """Does all tasks in this process, in order."""
 
     def grow(self, count: int) -> None:
@@ -234,7 +235,7 @@ def _run_alone(trial: Trial, wanted: Watch, file_bytes: int | None) -> None:
     os.dup2(streams, 2)
     sys.argv = ["sealedbeam", *trial.arguments()]
     watch(wanted)
-    driver.Workers = _InPlace  # type: ignore[misc]  # this process is thrown away
+    driver.Workers = InPlace  # type: ignore[misc]  # this process is thrown away
     program.main()
 
 
@@ -243,6 +244,10 @@ class Fork:
     """A process that was forked with the program loaded."""
 
     process: Any
+
+    def kill(self) -> None:
+        """Kill it; it does nothing more of its own, but may take a moment to be gone."""
+        os.kill(self.process.pid, signal.SIGKILL)
 
     def wait(self) -> int:
         """Wait for its end; return its exit code as Popen has it."""

@@ -45,6 +45,7 @@ class Totals:
         default_factory=lambda: Reconciliation(Verdict.BALANCED, (), 0)
     )
     too_many_dropped: tuple[str, ...] = ()
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 def make_summary(**changes: Any) -> dict[str, Any]:

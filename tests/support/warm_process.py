@@ -8,6 +8,7 @@ It computes nothing with Arrow, whose threads would not survive a fork.
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 from sealedbeam.pipeline.jobs.worker import UNUSED, Absent
 
@@ -17,8 +18,11 @@ import sealedbeam.faults.channel
 import sealedbeam.faults.checkers
 import sealedbeam.faults.transit
 import sealedbeam.monitoring.publish
-import sealedbeam.pipeline.progress  # noqa: F401 - the command loads these when it runs
+import sealedbeam.pipeline.progress
 from sealedbeam.pipeline.index import tokens
+
+with suppress(ImportError):  # an extra
+    import sealedbeam.pipeline.objects_s3  # noqa: F401 - the first request loads it
 
 import tests.support.trials  # noqa: F401 - what the forked processes run
 
