@@ -11,6 +11,9 @@ collector   the ledger, and the ground truth of a campaign, as Prometheus collec
 textfile    collectors as the bytes of a .prom file
 windows     a finished job window by window
 backfill    finished jobs as OpenMetrics on their simulated clock
+fetches     what the ledger of a crawl counts of its requests
+job_collector the ledger of a job, and the requests of a crawl, as one Prometheus collector
+scrubs      the history of scrubs as the bytes of a .prom file
 pushing     the outcome of a batch for a Pushgateway
 markup      elements of HTML; what is not markup is escaped
 report      report.html: one page without scripts or network

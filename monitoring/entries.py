@@ -17,11 +17,13 @@ from sealedbeam.pipeline.integrity.ledger import Cell, HopAccount
 from sealedbeam.pipeline.manifest import format_crc32c
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 HOPS = ("pages", "documents", "runs", "shards")
 """Every hop, in the order of a job."""
+CRAWL_HOPS = ("fetch",)
+"""Those of a crawl."""
 JOB = "job.json"
 PART = "part-"
 _SUFFIX = ".json"
@@ -135,12 +137,13 @@ class EntryReader:
     that was there. One that was taken back and is committed again says the same.
     """
 
-    def __init__(self, root: Path, configuration_hash: str) -> None:
-        """Read the folder of the job with this configuration."""
+    def __init__(self, root: Path, configuration_hash: str, hops: Sequence[str] = HOPS) -> None:
+        """Read the folder of the job with this configuration, which has these hops."""
         self._folder = root / "ledger"
         self._hash = configuration_hash
         self._inodes: dict[str, int] = {}
-        self._sum = LedgerSum()
+        self._none = LedgerSum(SummedHops({hop: HopAccount() for hop in hops}, {}))
+        self._sum = self._none
 
     def read(self) -> LedgerSum:
         """Return the sum of what has committed by now."""
@@ -154,7 +157,7 @@ class EntryReader:
             self._sum = self._sum.plus(found) if found else self._sum
         else:  # something was taken back or replaced
             left = {task: e for task, e in self._sum.entries.items() if task not in dict(gone)}
-            self._sum = LedgerSum().plus({**left, **found})
+            self._sum = self._none.plus({**left, **found})
         self._inodes = {task: inode for task, inode in inodes.items() if task in self._sum.entries}
         return self._sum
 

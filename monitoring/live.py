@@ -16,7 +16,8 @@ from sealedbeam.pipeline.integrity.checksum import crc32c
 from sealedbeam.pipeline.integrity.reconcile import Reconciliation, Verdict, reconcile
 from sealedbeam.pipeline.manifest import FILE_NAME, format_crc32c
 
-from .entries import EntryReader
+from .entries import CRAWL_HOPS, HOPS, EntryReader
+from .fetches import CRAWL, read_fetches
 from .machine_errors import NO_ERRORS, MachineErrors
 from .view import (
     COMMITTED,
@@ -32,6 +33,7 @@ from .view import (
     count_set_aside,
     describe_job,
     read_counters_file,
+    read_job,
     read_journal,
     read_plan,
     read_set_aside,
@@ -74,7 +76,8 @@ class LiveReader:
         self._root = root
         self._job = _read_job(root)
         self._hash = configuration_hash(self._job["configuration"])
-        self._entries = EntryReader(root, self._hash)
+        is_crawl = self._job["configuration"].get("work") == CRAWL
+        self._entries = EntryReader(root, self._hash, CRAWL_HOPS if is_crawl else HOPS)
         self._journals = _Followed("faults/", read_journal)
         self._set_aside = _Followed("quarantine/", _list_set_aside)
         self._faults = sum_journals(())
@@ -119,6 +122,7 @@ class LiveReader:
             journal_errors=self._faults.errors,
             audit=ledger.counts.get(_COMPUTATIONS, {}) if open_ else audit_of(summary),
             success_seconds=told.ended_seconds if done else None,
+            fetches=read_fetches(self._job["configuration"], ledger.counts),
             **describe_job(self._job),
             **count_set_aside([row for rows in self._set_aside.found.values() for row in rows]),
         )
@@ -145,7 +149,7 @@ def read_live_view(root: Path) -> View:
 
 def _read_job(root: Path) -> dict[str, Any]:
     try:
-        job: dict[str, Any] = json.loads((root / JOB_FILE).read_bytes())
+        job = read_job(root)
         describe_job(job)
     except OSError as error:
         raise UsageError(

@@ -18,6 +18,7 @@ class MetricType(StrEnum):
 
     COUNTER = "counter"
     GAUGE = "gauge"
+    HISTOGRAM = "histogram"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,30 @@ FAILURE_SCOPES = (
 )
 AUDIT_OUTCOMES = ("agreed", "outvoted", "undecided")
 
+FETCHES = Metric(
+    "sealedbeam_fetches_total",
+    MetricType.COUNTER,
+    "Requests that a crawl made, by what came of them.",
+    ("outcome",),
+)
+FETCH_DURATION = Metric(
+    "sealedbeam_fetch_duration_seconds",
+    MetricType.HISTOGRAM,
+    "How long the requests of a crawl took, from the name to the last byte.",
+    unit="seconds",
+)
+CRAWLS = (FETCHES, FETCH_DURATION)
+FETCH_OUTCOMES = (
+    "fetched",
+    "not_modified",
+    "redirect_permanent",
+    "redirect_temporary",
+    "gone",
+    "failed",
+    "robots",
+)
+FETCH_BOUNDS_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
 FAULTS_INJECTED = Metric(
     "sealedbeam_faults_injected_total",
     MetricType.COUNTER,
@@ -151,3 +176,32 @@ FAULTS_ESCAPED = Metric(
     "Faults after which altered bytes were accepted as the record.",
 )
 TRUTH = (FAULTS_INJECTED, FAULTS_ESCAPED)
+
+SCRUBBED_BYTES = Metric(
+    "sealedbeam_scrub_bytes_total",
+    MetricType.COUNTER,
+    "Stored bytes that scrubs have read and verified.",
+    unit="bytes",
+)
+SCRUB_DAMAGED = Metric(
+    "sealedbeam_scrub_damaged_files_total",
+    MetricType.COUNTER,
+    "Stored files that scrubs have found damaged.",
+)
+SCRUB_REPAIRED = Metric(
+    "sealedbeam_scrub_repaired_files_total",
+    MetricType.COUNTER,
+    "Stored files that scrubs have repaired.",
+)
+SCRUB_UNREPAIRED = Metric(
+    "sealedbeam_scrub_unrepaired_files",
+    MetricType.GAUGE,
+    "Stored files that the last whole scrub left damaged; absent before there was one.",
+)
+LAST_SCRUB = Metric(
+    "sealedbeam_scrub_last_timestamp_seconds",
+    MetricType.GAUGE,
+    "Time of day at which the last whole scrub ended; absent before there was one.",
+    unit="seconds",
+)
+SCRUBS = (SCRUBBED_BYTES, SCRUB_DAMAGED, SCRUB_REPAIRED, SCRUB_UNREPAIRED, LAST_SCRUB)

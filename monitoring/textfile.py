@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from .collector import LedgerCollector, TruthCollector
+from .collector import TruthCollector
+from .job_collector import JobCollector
 
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def render_ledger(view: View) -> bytes:
     """Return the metrics of a job's ledger."""
-    return _render(LedgerCollector(view))
+    return _render(JobCollector(view))
 
 
 def render_truth(campaign: Campaign) -> bytes:

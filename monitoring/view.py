@@ -20,6 +20,7 @@ from sealedbeam.pipeline.integrity.ledger import WINDOW_SECONDS, Cell, HopAccoun
 from sealedbeam.pipeline.parquet import read_checked
 
 from .entries import SummedHops
+from .fetches import Fetches, read_fetches
 from .machine_errors import NO_ERRORS, MachineErrors, join, read_counters, read_journal_errors
 from .timeline import Site
 
@@ -35,6 +36,7 @@ NO_FAULT = "none"  # the kind of a journal's row that tells of an alteration, no
 OPEN = "open"
 """The verdict on a ledger that is not complete yet."""
 JOB_FILE = "ledger/job.json"
+CRAWL_FILE = "crawl.json"
 PLAN_FILE = "faults/plan.json"
 COUNTERS_FILE = "faults/counters.parquet"
 _LISTED_MAX = 100
@@ -49,6 +51,10 @@ class LedgerTotals(Protocol):
     @property
     def hops(self) -> Mapping[str, HopAccount]:
         """The accounts by hop."""
+
+    @property
+    def counts(self) -> Mapping[str, Mapping[str, int]]:
+        """What was counted besides, in named groups."""
 
     @property
     def reconciliation(self) -> Reconciliation:
@@ -134,6 +140,7 @@ class View:
         journal_errors: what the hardware of machines made of faults in records.
         audit: pages that were computed twice, by what came of it.
         success_seconds: the time of day at which the job was done; None if it is not, or unknown.
+        fetches: the requests of a crawl, None of any other job.
         until_seconds: the simulated time at which a replay stands; None for the end.
     """
 
@@ -152,6 +159,7 @@ class View:
     journal_errors: MachineErrors = NO_ERRORS
     audit: Mapping[str, int] = field(default_factory=dict)
     success_seconds: float | None = None
+    fetches: Fetches | None = None
     until_seconds: float | None = None
 
     @property
@@ -235,7 +243,7 @@ def read_view(root: Path, totals: LedgerTotals, summary: Mapping[str, Any], comm
         IntegrityError: a file cannot be read.
     """
     try:
-        job = json.loads((root / JOB_FILE).read_bytes())
+        job = read_job(root)
         quarantine = sorted((root / "quarantine").glob("*.parquet"))
         rows = [row for path in quarantine for row in read_set_aside(path.read_bytes())]
         journals = sorted((root / "faults").glob("journal-*.parquet"))
@@ -252,6 +260,7 @@ def read_view(root: Path, totals: LedgerTotals, summary: Mapping[str, Any], comm
             counters=read_counters_file(root),
             journal_errors=faults.errors,
             audit=audit_of(summary),
+            fetches=read_fetches(job["configuration"], totals.counts),
             **describe_job(job),
             **count_set_aside(rows),
         )
@@ -259,10 +268,24 @@ def read_view(root: Path, totals: LedgerTotals, summary: Mapping[str, Any], comm
         raise IntegrityError(f"{root} cannot be shown: {error}") from None
 
 
+def read_job(root: Path) -> dict[str, Any]:
+    """Return what a job's own file says; a crawl has no inputs, and one that is its configuration.
+
+    Raises:
+        OSError: there is none.
+        ValueError: it is damaged.
+    """
+    crawl = root / CRAWL_FILE
+    if crawl.is_file():
+        return {"configuration": {**json.loads(crawl.read_bytes())}, "inputs": []}
+    job: dict[str, Any] = json.loads((root / JOB_FILE).read_bytes())
+    return job
+
+
 def describe_job(job: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a view takes from a job's own file."""
     configuration = job["configuration"]
-    sizes = (size for size, _ in configuration["inputs"])
+    sizes = (size for size, _ in configuration["inputs"]) if job["inputs"] else ()
     return {
         "configuration_hash": configuration_hash(configuration),
         "inputs": tuple(zip(job["inputs"], sizes, strict=True)),

@@ -1,7 +1,8 @@
 """Tells a burst of cosmic rays from sick machines while counts come in, and where it came from.
 
 sky         directions on the sphere, even grids, the turning Earth
-network_filter  how much better a burst from a direction explains counts; its thresholds
+network_filter  how much better a burst from a direction explains counts
+burst_odds  how much likelier a burst is than chance, and than a change of one cluster
 localisation    where a burst came from, and how surely
 history     counts bin by bin, and the baseline before each
 machine_watch   one machine that errs again and again

@@ -8,8 +8,9 @@ returns it when it is raised, again whenever what is known of it has changed (a 
 minute), and last with `end_seconds` set; after that it never comes again. At most one burst is
 open at a time, and one alarm of the other kinds for each cluster.
 
-* `burst` (cluster None): the network matched filter exceeds its threshold in some window, and
-  the other clusters speak for the same burst whichever one cluster is left out of account.
+* `burst` (cluster None): the counts of the last ten minutes are so much likelier with a burst than
+  without that chance does so a few times a year (`burst_odds`), and likelier by far than with a
+  change of any one cluster. Where one cluster has changed, the others alone may show a burst.
   `clusters` are those that face the source and have an excess of their own. The direction is the
   point of the Earth above which the source stood at the onset. The onset may move with an update.
 * `sick_machine` (cluster set): one machine errs again and again. Until that ends, and from the
@@ -25,21 +26,23 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from math import sqrt
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .burst_odds import (
+    burst_log_odds,
+    log_odds_threshold,
+    mean_burst_gain,
+    strongest_alone,
+    total_log,
+)
 from .burst_tracking import Tracker, Tracking
 from .history import History
 from .machine_watch import MachineWatch
-from .network_filter import (
-    responses,
-    root_significance,
-    score,
-    significance_beyond_one,
-    template_area,
-    window_thresholds,
-)
+from .network_filter import responses, score
 from .share_watch import ShareWatch
 from .sky import fibonacci_cap, latitude_longitude, unit_vectors
 from .values import Alarm, AlarmKind, Sample, Site
@@ -53,9 +56,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Alarm", "AlarmKind", "BurstDetector", "Sample", "Site"]
 
-WINDOWS_SECONDS = (10, 20, 30, 40, 50, 60, 80, 100, 120, 150, 180, 240, 300, 450, 600)
-FALSE_ALARMS_PER_YEAR = 2.0
-_LONGEST_SHARE = 0.25  # of the false alarms; weak bursts are seen by the longest window alone
+# Most where a burst of amplitude 1, 0.5 and 0.2 is due at 60 counts a minute: 60, 120 and 600 s.
+_SECONDS = (10, 20, 30, 40, 50, 60, 80, 100, 110, 120, 150, 200, 300, 450, 600)
+_WEIGHTS = (0.2, 0.3, 0.3, 0.5, 2.0, 3.0, 0.5, 0.5, 1.5, 2.0, 0.5, 0.5, 0.5, 1.0, 3.0)
+WINDOW_WEIGHTS = MappingProxyType(dict(zip(_SECONDS, _WEIGHTS, strict=True)))
+FALSE_ALARMS_PER_YEAR = 4.0
 _YEAR_SECONDS = 365.25 * 86_400
 _GUARD_SECONDS = 60
 _LEARNING_SECONDS = 300
@@ -63,11 +68,8 @@ _UPDATE_SECONDS = 60
 _QUIET_SECONDS = 600
 _FIT_SECONDS_MAX = 1200
 _SOURCES = 400
-_AREA_SOURCES = 4000
-_REFINED_SOURCES = 60
-_REFINED_DEGREES = 7.0
 _SCREEN_MARGIN_SIGMA = 0.3
-_CLUSTERS_MIN = 2
+_CHANGED_ALONE_MAX = 2
 _NORTH = np.array([0.0, 0.0, 1.0])
 
 
@@ -78,9 +80,10 @@ class BurstDetector:
         sites: the clusters, in any order.
         bin_seconds: how long a bin is.
         exponent: p of the response max(0, cos)^p of a cluster to a source.
-        windows_seconds: over which excesses are sought.
-        false_alarms_per_year: of bursts, by theory, summed over the windows.
-        beyond_one_sigma: significance of a burst against a change of any one cluster.
+        window_weights: the windows, in seconds, in which excesses are sought, and how much each
+            counts.
+        false_alarms_per_year: of bursts by chance.
+        beyond_one_log_odds: of a burst against a change of any one cluster.
         memory_seconds: after so long a count weighs e times less in the baseline.
         duration_max_seconds: of any event.
 
@@ -94,9 +97,9 @@ class BurstDetector:
         bin_seconds: int = 10,
         *,
         exponent: float = 1.0,
-        windows_seconds: Sequence[int] = WINDOWS_SECONDS,
+        window_weights: Mapping[int, float] = WINDOW_WEIGHTS,
         false_alarms_per_year: float = FALSE_ALARMS_PER_YEAR,
-        beyond_one_sigma: float = 3.5,
+        beyond_one_log_odds: float = 1.0,
         memory_seconds: float = 7200.0,
         duration_max_seconds: int = 7200,
     ) -> None:
@@ -109,26 +112,25 @@ class BurstDetector:
             raise ValueError(f"cluster {twice[0]!r} stands twice among the sites")
         self._bin_seconds = bin_seconds
         self._exponent = exponent
-        self._beyond_one_sigma = beyond_one_sigma
+        self._beyond_one = beyond_one_log_odds
         self._duration_max = self._bins(duration_max_seconds)
         self._guard = self._bins(_GUARD_SECONDS)
-        self._windows = np.unique([self._bins(seconds) for seconds in windows_seconds])
+        lengths = [self._bins(seconds) for seconds in window_weights]
+        self._windows, places = np.unique(lengths, return_inverse=True)
+        self._weights = np.bincount(places, list(window_weights.values()))
+        self._weights /= self._weights.sum()
         self._kept = self._duration_max + 2 * int(self._windows[-1]) + 2 * self._guard
         self._positions = _positions(ordered)
         self._sources = fibonacci_cap(_NORTH, 180.0, _SOURCES)
         self._response = responses(self._positions, self._sources, exponent)
         self._squared = self._response**2
-        self._thresholds = self._make_thresholds(false_alarms_per_year)
+        self._threshold = log_odds_threshold(false_alarms_per_year * bin_seconds / _YEAR_SECONDS)
+        self._screen_sigma = sqrt(2 * max(0.0, self._threshold)) - _SCREEN_MARGIN_SIGMA
         self._memory_bins = memory_seconds / bin_seconds
         self._machines = np.array([site.machines for site in ordered], np.float64)
         self._first_seconds: int | None = None
         self._burst: Tracking | None
         self._forget_everything()
-
-    @property
-    def thresholds_sigma(self) -> tuple[float, ...]:
-        """The significance at which each window raises a burst, the shortest window first."""
-        return tuple(self._thresholds.tolist())
 
     def observe(self, time_seconds: int, samples: Mapping[str, Sample]) -> list[Alarm]:
         """Take in the bin that starts at a time; return alarms that are new or changed.
@@ -185,33 +187,30 @@ class BurstDetector:
         starts = stop - self._windows
         baseline = self._history.baseline(starts - self._guard)
         counts, expected = baseline.judge(*self._history.window(starts, stop))
-        screened = score(counts, expected, self._response, self._squared)
-        lead = screened.max(axis=1) - self._thresholds
-        if lead.max() < -_SCREEN_MARGIN_SIGMA:
+        if score(counts, expected, self._response, self._squared).max() < self._screen_sigma:
             return []
-        found = [
-            (sigma - self._thresholds[place], int(self._windows[place]), sigma)
-            for place in np.flatnonzero(lead >= -_SCREEN_MARGIN_SIGMA)
-            if (sigma := self._confirm(counts[place], expected[place], screened[place])) is not None
-            and sigma >= self._thresholds[place]
-        ]
-        if not found:
+        found = self._find(counts, expected)
+        if found is None:
             return []
-        _, window, sigma = max(found)
-        self._burst = self._tracker.begin(window, sigma)
+        self._burst = self._tracker.begin(*found)
         self._history.hold(min(self._burst.baseline_row, self._burst.onset_row))
         self._updated_row = stop
         return [self._burst_alarm(self._burst)]
 
-    def _confirm(self, counts: Floats, expected: Floats, screened: Floats) -> float | None:
-        """Return the exact significance of an excess, None if it hangs on one cluster."""
-        best = self._sources[np.argmax(screened)]
-        near = fibonacci_cap(best, _REFINED_DEGREES, _REFINED_SOURCES)
-        response = responses(self._positions, near, self._exponent)
-        sigmas = root_significance(counts, expected, response)
-        chosen = int(np.argmax(sigmas))
-        alone = significance_beyond_one(counts, expected, response[:, chosen])
-        return float(sigmas[chosen]) if alone >= self._beyond_one_sigma else None
+    def _find(self, counts: Floats, expected: Floats) -> tuple[int, float] | None:
+        """Return the best window, in bins, and the significance in it, None of no burst."""
+        for _ in range(_CHANGED_ALONE_MAX + 1):
+            odds = burst_log_odds(counts, expected, self._response, self._squared, self._weights)
+            if total_log(odds) < self._threshold:
+                return None
+            best = int(np.argmax(odds))
+            mean_gain, gain = mean_burst_gain(counts[best], expected[best], self._response)
+            alone = strongest_alone(counts, expected)
+            if mean_gain - alone.log_likelihood >= self._beyond_one:
+                return int(self._windows[best]), sqrt(2 * gain)
+            others = ~self._only(alone.cluster)
+            counts, expected = counts * others, expected * others
+        return None
 
     def _follow(self) -> list[Alarm]:
         """Bring the open burst up to date."""
@@ -328,17 +327,6 @@ class BurstDetector:
                 f"{self._seconds(self._history.rows)} s or whole bins ({self._bin_seconds} s) later"
             )
         return ahead // self._bin_seconds
-
-    def _make_thresholds(self, false_alarms_per_year: float) -> Floats:
-        located = self._positions[np.any(self._positions != 0, axis=1)]
-        if len(located) < _CLUSTERS_MIN:
-            return np.full(len(self._windows), np.inf)
-        sources = fibonacci_cap(_NORTH, 180.0, _AREA_SOURCES)
-        area = template_area(located, sources, self._exponent)
-        shares = np.ones(len(self._windows))
-        shares[-1] = max(1.0, _LONGEST_SHARE / (1 - _LONGEST_SHARE) * (len(shares) - 1))
-        rates = false_alarms_per_year * self._bin_seconds / _YEAR_SECONDS * shares / shares.sum()
-        return window_thresholds(area, self._windows.tolist(), rates.tolist())
 
     def _take_out(self, cluster: int, start: int) -> None:
         start = max(start, self._history.oldest)

@@ -10,7 +10,7 @@ import ipaddress
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from sealedbeam.monitoring.collector import LedgerCollector
+from sealedbeam.monitoring.job_collector import JobCollector
 from sealedbeam.pipeline.errors import SealedBeamError, UsageError
 
 from .exposition import CONTENT_TYPES, DamagedCollector, render_metrics, wants_openmetrics
@@ -150,7 +150,7 @@ class Api:
 
         def render() -> bytes:
             collectors = {
-                name: DamagedCollector() if view is None else LedgerCollector(view)
+                name: DamagedCollector() if view is None else JobCollector(view)
                 for name, view in views.items()
             }
             return render_metrics(collectors, labelled=labelled, as_openmetrics=as_openmetrics)

@@ -22,7 +22,7 @@ ITSELF = "."
 JOBS_MAX = 500
 _DEPTH_MAX = 3  # campaigns/NAME/cells/CELL
 _FOLDERS_MAX = 5000
-_JOB_FILE = "ledger/job.json"
+_JOB_FILES = ("ledger/job.json", "crawl.json")
 _FOLDERS = ("ledger", "quarantine", "faults")
 _WATCHED = ("", *_FOLDERS, "summary.json", "manifest.json")
 
@@ -79,7 +79,13 @@ def _folders_in(folder: Path) -> list[Path]:
 def _is_job(folder: Path) -> bool:
     with suppress(OSError):
         is_folder = stat.S_ISDIR((folder / _FOLDERS[0]).lstat().st_mode)
-        return is_folder and stat.S_ISREG((folder / _JOB_FILE).lstat().st_mode)
+        return is_folder and any(_is_file(folder / name) for name in _JOB_FILES)
+    return False
+
+
+def _is_file(path: Path) -> bool:
+    with suppress(OSError):
+        return stat.S_ISREG(path.lstat().st_mode)
     return False
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| ([\w, ]*)\|", re.MULTILINE)
+EVERY = (*metrics.CATALOGUE, *metrics.TRUTH, *metrics.CRAWLS, *metrics.SCRUBS)
 SERIES_PER_CLUSTER, SERIES_OF_JOB = 103, 8
 
 
@@ -56,13 +57,13 @@ def documented() -> Iterator[tuple[str, str, tuple[str, ...]]]:
 
 def test_readme_lists_the_catalogue() -> None:
     """Name, type and labels of each metric stand in the README, in the catalogue's order."""
-    declared = [(m.name, m.type, m.labels) for m in (*metrics.CATALOGUE, *metrics.TRUTH)]
+    declared = [(m.name, m.type, m.labels) for m in EVERY]
     assert declared == list(documented())
 
 
 def test_names_follow_the_rules() -> None:
     """Counters end in total, units stand in names, help is a sentence, no label is a machine's."""
-    for metric in (*metrics.CATALOGUE, *metrics.TRUTH):
+    for metric in EVERY:
         assert metric.name.startswith("sealedbeam_")
         assert metric.name.endswith("_total") == (metric.type is metrics.MetricType.COUNTER)
         assert metric.unit in metric.name
