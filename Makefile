@@ -4,6 +4,7 @@ PYTHON ?= python3
 SIZE   ?= 100MB
 ROUNDS ?= 5
 SECONDS ?= 60
+MINUTES ?= 1
 TARGET ?=
 
 BIN       := .venv/bin
@@ -12,13 +13,15 @@ FUZZER    := .venv/fuzzer
 LINKS     := .links/sealedbeam
 PACKAGES  := pipeline faults monitoring
 CHECKED   := $(PACKAGES) tests seeds
+CRAWLED   := demo/crawl
 DEMO      := demo/index
+FLIPS     := configs/scenarios/bitflips.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format types pytest servers dashboards fuzz bench clean
+.PHONY: help install demo test lint format types pytest servers flink-test dashboards fuzz prove bench clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 install: $(INSTALLED) ## build .venv with the project and its tools
 
@@ -28,13 +31,18 @@ $(INSTALLED): pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
-demo: $(INSTALLED) ## index the sample web under bit flips, search it, audit it
+# The web is served by the process that runs the crawl, and ends with it.
+demo: $(INSTALLED) ## crawl the sample web under bit flips, index it, search it, audit it
 	rm -rf demo
-	$(BIN)/sealedbeam index seeds/sample.warc.gz --output $(DEMO) \
-	  --scenario configs/scenarios/bitflips.yaml
+	$(BIN)/python -m seeds.serve \
+	  $(BIN)/sealedbeam crawl {web} {web}hamming {web}codes/turbo.html \
+	  --output $(CRAWLED) --config configs/demo.yaml
+	$(BIN)/sealedbeam index $(CRAWLED) --output $(DEMO) --scenario $(FLIPS) --max-attempts 8
 	$(BIN)/sealedbeam search $(DEMO) 'cosmic rays'
 	$(BIN)/sealedbeam search $(DEMO) '"a single flipped bit"'
+	$(BIN)/sealedbeam audit $(CRAWLED)
 	$(BIN)/sealedbeam audit $(DEMO)
+	$(BIN)/sealedbeam quarantine $(CRAWLED)
 	$(BIN)/sealedbeam quarantine $(DEMO)
 	@echo "Report:  $(DEMO)/report.html"
 	@echo "Metrics: $(DEMO)/metrics.prom"
@@ -57,10 +65,13 @@ types: $(INSTALLED) ## strict types, tests included
 	MYPYPATH=.links:. $(BIN)/mypy $(LINKS) tests seeds
 
 pytest: $(INSTALLED) ## the tests alone, on two cores
-	$(BIN)/pytest -n 2 --ignore=tests/servers --ignore=tests/browser
+	$(BIN)/pytest -n 2 --ignore=tests/servers --ignore=tests/browser --ignore=tests/flink
 
 servers: $(INSTALLED) ## tests with real servers and a browser: Prometheus, Chromium, of Debian
 	$(BIN)/pytest -n 2 tests/servers tests/browser
+
+flink-test: $(INSTALLED) ## the index job on a real Flink cluster whose processes are killed; needs Java
+	$(BIN)/pytest tests/flink
 
 dashboards: $(INSTALLED) ## generate configs/grafana/dashboards from the code and the runbook
 	$(BIN)/python -m sealedbeam.monitoring.dashboards
@@ -71,6 +82,9 @@ fuzz: $(FUZZER) ## fuzz what reads bytes: make fuzz SECONDS=60 TARGET=block
 $(FUZZER): $(INSTALLED)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
 	touch $@
+
+prove: $(INSTALLED) ## try to get a wrong record past the reader: make prove MINUTES=60
+	$(BIN)/python -m tests.proof.prove $(MINUTES)
 
 bench: $(INSTALLED) ## compare with the rival: make bench SIZE=1GB ROUNDS=3
 	$(BIN)/python -m tests.benchmarks.compare --size $(SIZE) --rounds $(ROUNDS)

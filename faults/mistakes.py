@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from sealedbeam.pipeline.config import nearest
 from sealedbeam.pipeline.errors import UsageError
+from sealedbeam.pipeline.options import nearest
 from sealedbeam.pipeline.text import one_line
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
-from sealedbeam.pipeline.config import read_yaml
 from sealedbeam.pipeline.errors import UsageError
 from sealedbeam.pipeline.integrity.ledger import WINDOW_SECONDS
 from sealedbeam.pipeline.text import one_line
+from sealedbeam.pipeline.yaml_files import read_yaml
 
 from .bursts import Mode
 from .kinds import BLOCK_KINDS, MEMORY_KINDS
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 MACHINES_MIN = 2
 _WORDS = Words(ALLOWED, WHOLE)
 
-Hop = Literal["pages", "documents", "runs", "shards"]
-_HOPS: tuple[Hop, ...] = ("pages", "documents", "runs", "shards")
+Hop = Literal["fetch", "pages", "documents", "runs", "shards"]
+_HOPS: tuple[Hop, ...] = ("fetch", "pages", "documents", "runs", "shards")
 Hops = Annotated[tuple[Hop, ...], Field(min_length=1)]
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
-from sealedbeam.pipeline.config import read_yaml, refuse_bool
+from sealedbeam.pipeline.config import refuse_bool
+from sealedbeam.pipeline.yaml_files import read_yaml
 
 from .bursts import BurstSite
 from .ecc import Hardware

@@ -16,7 +16,7 @@ FACTOR_MAX = 1000
 FAULTS_MAX = 100
 WHOLE = "the scenario"
 
-_HOPS = "some of pages, documents, runs, shards"
+_HOPS = "some of fetch, pages, documents, runs, shards"
 _SECONDS = f"a whole number of seconds from 0 to {DURATION_SECONDS_MAX:,}"
 _PER_YEAR = f"a number from 0 to {RATE_MAX:,}"
 

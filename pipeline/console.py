@@ -18,6 +18,7 @@ import click
 from click.exceptions import NoArgsIsHelpError
 
 from .errors import SealedBeamError
+from .objects import WRITABLE, scheme_of
 from .text import harmless, one_line
 
 if TYPE_CHECKING:
@@ -73,6 +74,19 @@ class NamedPath(click.Path):
         """Return the path."""
         if value == "":
             self.fail("the path is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class IndexPath(NamedPath):
+    """A path of an index: a folder that is there, or a URL, which is looked at when it is read."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, exists=True, file_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        if scheme_of(str(value)) in WRITABLE:
+            return Path(value)
         return super().convert(value, param, ctx)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .index.snippets import printable
@@ -47,11 +48,7 @@ def describe_summary(summary: dict[str, Any], output: str) -> str:
         ),
         *_against_lists(inputs),
         "",
-        f"{'hop':<10}{'records':>10}{'intact':>10}{'corrected':>10}{'retried':>10}{'dropped':>10}",
-    ]
-    for hop, cell in summary["hops"].items():
-        lines.append(f"{hop:<10}" + "".join(f"{number:>10,}" for number in cell.values()))
-    lines += [
+        *describe_hops(summary["hops"]),
         "",
         (
             f"{summary['terms']:,} terms, {summary['postings']:,} postings, "
@@ -62,18 +59,36 @@ def describe_summary(summary: dict[str, Any], output: str) -> str:
     if cut:
         lines.append(f"cut at their limits in documents: {', '.join(cut)}")
     lines += _audited(summary.get("audit"))
-    if "faults" in summary:
-        faults = summary["faults"]
-        outcomes = [name for name in faults if name != "injected"]
-        terms = " + ".join(f"{faults[name]:,} {name}" for name in outcomes)
-        lines.append(f"faults: {faults['injected']:,} injected = {terms}")
-        if faults["escaped"]:
-            lines.append(f"ESCAPED: {faults['escaped']:,} faults were used as they came, unseen")
     lines += [
+        *describe_faults(summary.get("faults")),
         f"ledger: {summary['ledger']}; status: {summary['status']}; {summary['seconds']:.1f} s",
         f"report: {output}/report.html   metrics: {output}/metrics.prom",
     ]
     return "\n".join(lines)
+
+
+def describe_hops(hops: dict[str, dict[str, int]]) -> list[str]:
+    """Return a table of the records at each hop, by outcome."""
+    names = ("records", "intact", "corrected", "retried", "dropped")
+    return [
+        f"{'hop':<10}" + "".join(f"{name:>10}" for name in names),
+        *(
+            f"{hop:<10}" + "".join(f"{cell[name]:>10,}" for name in names)
+            for hop, cell in hops.items()
+        ),
+    ]
+
+
+def describe_faults(faults: dict[str, int] | None) -> list[str]:
+    """Return what became of simulated faults, nothing without a scenario."""
+    if faults is None:
+        return []
+    outcomes = [name for name in faults if name != "injected"]
+    terms = " + ".join(f"{faults[name]:,} {name}" for name in outcomes)
+    lines = [f"faults: {faults['injected']:,} injected = {terms}"]
+    if faults["escaped"]:
+        lines.append(f"ESCAPED: {faults['escaped']:,} faults were used as they came, unseen")
+    return lines
 
 
 def _audited(found: dict[str, Any] | None) -> list[str]:
@@ -146,6 +161,14 @@ def describe_audit(report: Audit) -> str:
     )
 
 
+def _name(row: Quarantined) -> str:
+    """Return what a record that comes from no input is called: by its identity, or its task."""
+    with suppress(ValueError):
+        name = bytes.fromhex(row.identity).decode("ascii")
+        return name if name.isprintable() and name else row.task
+    return row.task
+
+
 def describe_quarantine(rows: Sequence[Quarantined]) -> str:
     """Return the counts by reason, then the first rows with their first bytes."""
     lines = [f"{len(rows)} set aside"]
@@ -153,7 +176,7 @@ def describe_quarantine(rows: Sequence[Quarantined]) -> str:
     lines += [f"{number:>8}  {stage}: {why}" for (stage, why), number in sorted(counts.items())]
     for row in rows[:_ROWS_SHOWN]:
         end = row.source_offset + row.source_length
-        place = f"{row.source_file} [{row.source_offset}..{end})" if row.source_file else row.task
+        place = f"{row.source_file} [{row.source_offset}..{end})" if row.source_file else _name(row)
         raw = row.raw[:_RAW_BYTES_SHOWN]
         text = "".join(chr(byte) if _SPACE <= byte <= _TILDE else "." for byte in raw)
         lines.append(f"\n{printable(place)}\n  {row.stage}: {row.reason}, {row.raw_length} bytes")

@@ -1,28 +1,33 @@
-"""Finds and opens input files: local ones directly, all others through Beam's filesystems.
-
-Offsets are always of the stored bytes: no filesystem may decompress behind our back.
-"""
+"""Finds and opens input files, and names outputs: on this machine, or elsewhere by a scheme."""
 
 from __future__ import annotations
 
 import glob
-import logging
 import os
-import re
 import stat
-from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from .errors import UsageError
+from .errors import SealedBeamError, UsageError
+from .objects import (
+    WRITABLE,
+    Objects,
+    as_url,
+    foreign_size,
+    match_foreign,
+    match_objects,
+    read_foreign,
+    scheme_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 FOLDER = "a folder"
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:/")  # what a Path leaves of s3://
+_SLASHES_OF_BUCKET = 2
 ARCHIVE_SUFFIXES = (".warc", ".warc.gz", ".warc.zst", ".warc.lz4")
 
 
@@ -45,18 +50,33 @@ class LocalSource:
 
 
 @dataclass(frozen=True, slots=True)
+class ObjectSource:
+    """An object on s3:// or gs://; safe to share between threads."""
+
+    path: str
+    size: int
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return `length` bytes from `offset`, fewer only at the end of the object."""
+        return _objects(scheme_of(self.path)).read(self.path, offset, length)
+
+
+@dataclass(frozen=True, slots=True)
 class RemoteSource:
-    """A file on one of Beam's filesystems, such as gs:// or s3://."""
+    """A file on any other of Beam's filesystems."""
 
     path: str
     size: int
 
     def read(self, offset: int, length: int) -> bytes:
         """Return `length` bytes from `offset`, fewer only at the end of the file."""
-        filesystems, uncompressed = _beam()
-        with filesystems.open(self.path, compression_type=uncompressed) as file:
-            file.seek(offset)
-            return bytes(file.read(length))
+        return read_foreign(self.path, offset, length)
+
+
+@cache
+def _objects(scheme: str) -> Objects:
+    """Return this process's objects of a scheme: a client is dear, and keeps its connections."""
+    return Objects(scheme)
 
 
 def name_other_kind(mode: int) -> str:
@@ -76,27 +96,50 @@ def is_remote(path: str) -> bool:
     return "://" in path and not path.startswith("file://")
 
 
+def output_place(path: Path) -> Path:
+    """Return where an index is written: an absolute path, or a URL (short of a slash, as a Path).
+
+    Raises:
+        UsageError: nothing can be written there.
+    """
+    scheme = scheme_of(str(path))
+    if not scheme:
+        return local_folder(path)
+    if scheme not in WRITABLE:
+        raise UsageError(
+            f"--output {as_url(str(path))}: an index is written to a folder, s3:// or gs://"
+        )
+    return path
+
+
+def name_of(path: Path) -> str:
+    """Return how an output is named: an absolute path, or a URL."""
+    return as_url(str(path)) if scheme_of(str(path)) else str(path.absolute())
+
+
 def local_folder(path: Path) -> Path:
     """Return the absolute path of an output folder; raises UsageError when it cannot be local."""
-    if _SCHEME.match(str(path)):
-        raise UsageError(f"--output {path}: the index is written to a folder of this machine")
+    if scheme_of(str(path)):
+        raise UsageError(f"--output {as_url(str(path))}: give a folder of this machine")
     try:
         return path.absolute()
     except FileNotFoundError:
         raise UsageError("the current folder is gone; change to one that is there") from None
 
 
-def open_source(path: str) -> LocalSource | RemoteSource:
+def open_source(path: str) -> LocalSource | ObjectSource | RemoteSource:
     """Return the file at `path`; raises UsageError when it is not there or cannot be read."""
     try:
         if not is_remote(path):
             return _open_local(path)
-        filesystems, _ = _beam()
-        (match,) = filesystems.match([path])
-        return RemoteSource(path, match.metadata_list[0].size_in_bytes)
+        if scheme_of(path) in WRITABLE:
+            return ObjectSource(path, _objects(scheme_of(path)).size(path))
+        return RemoteSource(path, foreign_size(path))
     except OSError as error:
         raise UsageError(f"cannot open input {path}: {error.strerror or error}") from None
-    except (ValueError, IndexError) as error:
+    except UsageError:
+        raise
+    except (ValueError, IndexError, SealedBeamError) as error:
         raise UsageError(f"cannot open input {path}: {error}") from None
 
 
@@ -174,27 +217,18 @@ def _archives_below(folder: str) -> Iterator[str]:
 def _expand_remote(pattern: str) -> list[str]:
     if pattern.startswith(("http://", "https://")):
         raise UsageError(f"input {pattern} is an address: download it, and give the file")
-    filesystems, _ = _beam()
     try:
-        results = filesystems.match([pattern])
+        if scheme_of(pattern) not in WRITABLE:
+            return match_foreign(pattern)
+        objects = _objects(scheme_of(pattern))
+        named = pattern.rstrip("/").count("/") > _SLASHES_OF_BUCKET and objects.exists(pattern)
+        found = [pattern] if named else match_objects(pattern, objects)
+        below = [] if found else objects.list(f"{pattern.rstrip('/')}/")
+        return found or [path for path in below if path.endswith(ARCHIVE_SUFFIXES)]
+    except UsageError:
+        raise
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"cannot look up input {pattern}: {reason}") from None
     except Exception as error:  # noqa: BLE001 - each filesystem raises errors of its own
         raise UsageError(f"cannot look up input {pattern}: {error}") from None
-    return sorted(metadata.path for result in results for metadata in result.metadata_list)
-
-
-def _beam() -> tuple[Any, str]:
-    with hushed():
-        from apache_beam.io.filesystem import CompressionTypes  # noqa: PLC0415 - 0.4 s, remote only
-        from apache_beam.io.filesystems import FileSystems  # noqa: PLC0415 - likewise
-
-    return FileSystems, CompressionTypes.UNCOMPRESSED
-
-
-@contextmanager
-def hushed() -> Iterator[None]:
-    """Keep back what Beam logs while it is loaded: warnings of clouds that nobody asked for."""
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(logging.NOTSET)

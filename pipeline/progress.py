@@ -1,11 +1,14 @@
-"""Shows how far a job is: a live line on a terminal, plain lines when piped, nothing when quiet."""
+"""Shows how far a job is: a live line on a terminal, plain lines when piped, nothing when quiet.
+
+What the line says comes from a tally: of an index job, or of a crawl.
+"""
 
 from __future__ import annotations
 
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -14,6 +17,22 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 _LINE_SECONDS = 5.0  # between plain lines of one phase
+
+
+class Figures(Protocol):
+    """A tally: `done` of `tasks` in this phase, and more in words."""
+
+    tasks: int
+    done: int
+
+    def begin(self, phase: str, tasks: int) -> None:
+        """Start a phase."""
+
+    def add(self, event: dict[str, Any]) -> None:
+        """Count an event."""
+
+    def describe(self, now_seconds: float) -> str:
+        """Return the figures in words."""
 
 
 @dataclass(slots=True)
@@ -69,11 +88,11 @@ class Tally:
 class Display:
     """Tells of a job's progress on `stream`; a context manager."""
 
-    def __init__(self, stream: TextIO, *, quiet: bool, found: frozenset[str] = frozenset()) -> None:
-        """Write to `stream` unless `quiet`; the tasks that are `found` were done before."""
+    def __init__(self, stream: TextIO, *, quiet: bool, tally: Figures | None = None) -> None:
+        """Write what `tally` says to `stream` unless `quiet`; by default that of an index job."""
         self._stream = stream
         self._quiet = quiet
-        self._tally = Tally(found)
+        self._tally = tally or Tally()
         self._last_seconds = 0.0
         self._bar: Bar | None = None
         self._row: TaskID | None = None
@@ -117,7 +136,10 @@ class Display:
         if self._bar is not None and self._row is not None:
             tally = self._tally
             self._bar.update(
-                self._row, total=tally.tasks, completed=tally.done, description=tally.describe(now)
+                self._row,
+                total=tally.tasks or None,
+                completed=tally.done,
+                description=tally.describe(now),
             )
         elif force or now - self._last_seconds >= _LINE_SECONDS:
             self._last_seconds = now

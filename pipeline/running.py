@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from .jobs.index_job import run_index_job
-from .progress import Display
+from .progress import Display, Tally
 
 if TYPE_CHECKING:
     from .jobs.context import JobContext
@@ -20,9 +20,8 @@ def run_locally(
     context: JobContext, observer: Observer, workers: int, pool: Workers, *, silent: bool
 ) -> Finished | None:
     """Run a job on this machine; None when its folder was finished before."""
-    ledger = (Path(context.output) / "ledger").glob("*.json")
-    found = frozenset(entry.stem for entry in ledger)
-    with Display(sys.stderr, quiet=silent, found=found) as display:
+    found = frozenset(PurePath(path).stem for path in context.store.names("ledger"))
+    with Display(sys.stderr, quiet=silent, tally=Tally(found)) as display:
 
         def display_progress(progress: Progress) -> None:
             if progress.event is None:

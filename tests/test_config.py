@@ -45,9 +45,9 @@ def test_file_and_command_line(tmp_path: Path) -> None:
 
 def test_file_takes_all_options_of_the_command(tmp_path: Path) -> None:
     """Who does the work and what is shown can stand in the file; the job does not depend on it."""
-    text = "workers: 3\nrunner: FlinkRunner\nscenario: mine/flips.yaml\nkeep-runs: yes\n"
+    text = "workers: 3\nrunner: PrismRunner\nscenario: mine/flips.yaml\nkeep-runs: yes\n"
     text += "quiet: true\njson: true\n"
-    with pytest.raises(UsageError, match="workers has no effect with runner FlinkRunner"):
+    with pytest.raises(UsageError, match="workers has no effect with runner PrismRunner"):
         load_config(write(tmp_path, text), {})
     config = load_config(write(tmp_path, text), {"runner": "DirectRunner", "json": False})
     assert (config.workers, config.runner, config.is_local) == (3, "DirectRunner", True)

@@ -137,6 +137,7 @@ def test_light_modules_start_at_once(module: str) -> None:
         ("pipeline.jobs.driver", "from sealedbeam.monitoring import metrics"),
         ("monitoring.metrics", "from sealedbeam.faults.journal import Journal"),
         ("monitoring.metrics", "import apache_beam as beam"),
+        ("pipeline.storage.scrub", "from sealedbeam.pipeline.jobs.finish import tidy"),
         ("pipeline.index.search", "import apache_beam"),
         ("faults.campaign", "from sealedbeam.pipeline.cli.program import main"),
         ("pipeline.config", "from . import cli"),

@@ -13,14 +13,16 @@ from sealedbeam.pipeline.console import Command, NamedPath
 from sealedbeam.pipeline.errors import UsageError
 
 from .observer import JobObserver, pushed_outcome
+from .plans import plan_faults
 from .serve import PORT, serve_beside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sealedbeam.pipeline.config import CommandConfig
-    from sealedbeam.pipeline.integrity.channel import ChannelReference
     from sealedbeam.pipeline.jobs.context import JobContext
+    from sealedbeam.pipeline.jobs.driver import Workers
+    from sealedbeam.pipeline.jobs.finish import Finished
 
 _WORKERS_AHEAD = 2  # started at once, to load while the inputs are being looked at
 _PATH = NamedPath(path_type=Path)
@@ -106,15 +108,17 @@ def index(inputs: tuple[str, ...], **options: Any) -> None:
 
 def _run_index(inputs: Sequence[str], options: dict[str, Any]) -> int:
     """Run the index command; return its exit code."""
-    from sealedbeam.pipeline.arguments import split_options
-    from sealedbeam.pipeline.filesystems import hushed, local_folder
+    from sealedbeam.pipeline.arguments import beam_flags, split_options
+    from sealedbeam.pipeline.filesystems import output_place
     from sealedbeam.pipeline.jobs.driver import Workers
     from sealedbeam.pipeline.jobs.worker import UNUSED, Absent
+    from sealedbeam.pipeline.objects import hushed
 
-    sys.meta_path.insert(0, Absent(UNUSED))  # or Arrow loads pandas for the first array it gives
+    absent = Absent(UNUSED)
+    sys.meta_path.insert(0, absent)  # or Arrow loads pandas for the first array it gives
     own = {name for parameter in index.params for name in parameter.opts}
     patterns, beam_options = split_options(inputs, own)
-    output = local_folder(options.pop("output"))
+    output = output_place(options.pop("output"))
     expect: tuple[Path, ...] = options.pop("expect")
     path: Path | None = options.pop("config")
     with (
@@ -130,24 +134,54 @@ def _run_index(inputs: Sequence[str], options: dict[str, Any]) -> int:
         if config.is_local and beam_options:
             raise UsageError(f"the local runner takes no Beam options: {shlex.join(beam_options)}")
         start_server(silent=config.quiet or config.as_json)
-        workers = config.workers or os.cpu_count() or 1
         if config.is_local:
-            pool.grow(min(workers, _WORKERS_AHEAD))
-        context = _prepare(patterns, output, config, expect)
-        observer = JobObserver(shlex.join(["sealedbeam", *sys.argv[1:]]), context.scenario)
-        if config.is_local:
-            from sealedbeam.pipeline.running import run_locally
-
-            silent = config.quiet or config.as_json
-            result = run_locally(context, observer, workers, pool, silent=silent)
+            context, result = index_locally(patterns, output, config, expect, pool)
         else:
+            context = _prepare(patterns, output, config, expect)
+            sys.meta_path.remove(absent)  # some runners need what the local one does without
             with hushed():
                 from sealedbeam.pipeline.jobs.engine import run_on_engine
-            result = run_on_engine(context, observer, config.runner, beam_options)
+
+                flags = [*beam_flags(config.beam), *beam_options]
+                if config.is_flink and config.workers is not None:
+                    flags.append(f"--parallelism={config.workers}")
+                result = run_on_engine(context, _observer(context), config.runner, flags)
         push(result)
     from sealedbeam.pipeline.telling import tell_end
 
     return tell_end(context, result, quiet=config.quiet, as_json=config.as_json)
+
+
+def index_locally(
+    patterns: list[str],
+    output: Path,
+    config: CommandConfig,
+    expect: tuple[Path, ...],
+    pool: Workers,
+) -> tuple[JobContext, Finished | None]:
+    """Index with the local driver; return the job and how it ended, None if it was finished before.
+
+    Args:
+        patterns: files, globs and folders.
+        output: the output folder.
+        config: the options.
+        expect: lists of what the inputs should hold.
+        pool: does the work.
+
+    Raises:
+        SealedBeamError: the job cannot go on.
+    """
+    from sealedbeam.pipeline.running import run_locally
+
+    workers = config.workers or os.cpu_count() or 1
+    pool.grow(min(workers, _WORKERS_AHEAD))
+    context = _prepare(patterns, output, config, expect)
+    silent = config.quiet or config.as_json
+    return context, run_locally(context, _observer(context), workers, pool, silent=silent)
+
+
+def _observer(context: JobContext) -> JobObserver:
+    return JobObserver(shlex.join(["sealedbeam", *sys.argv[1:]]), context.scenario)
 
 
 def _prepare(
@@ -160,7 +194,7 @@ def _prepare(
     channel, scenario = PerfectChannel(config.cluster).reference(), ""
     attached: dict[str, bytes] = {}
     if config.scenario is not None:
-        channel, scenario, attached = _plan_faults(config.scenario, config.seed, output)
+        channel, scenario, attached = plan_faults(config.scenario, config.seed, output)
     return prepare(
         patterns,
         output,
@@ -171,18 +205,3 @@ def _prepare(
         expect=expect,
         attached=attached,
     )
-
-
-def _plan_faults(
-    path: Path, seed: int, output: Path
-) -> tuple[ChannelReference, str, dict[str, bytes]]:
-    """Return a scenario's channel, the plan that its workers will read, and its other files."""
-    from sealedbeam.faults.channel import FaultyChannel
-    from sealedbeam.faults.counters import attach_counters
-    from sealedbeam.faults.plan import make_plan
-    from sealedbeam.faults.scenario import load_scenario
-    from sealedbeam.pipeline.jobs.finish import PLAN
-
-    plan = make_plan(load_scenario(path), seed)
-    channel = FaultyChannel(str(output.absolute() / PLAN), plan.sha256)
-    return channel.reference(), plan.to_json(), attach_counters(plan)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from sealedbeam.pipeline.console import complain
@@ -55,7 +56,30 @@ class JobObserver:
         """Write metrics.prom and report.html."""
         from sealedbeam.monitoring.publish import publish
 
-        publish(Path(context.output), totals, summary, self.command)
+        if not context.store.shared:
+            publish(Path(context.output), totals, summary, self.command)
+            return
+        with TemporaryDirectory(prefix="sealedbeam-views-") as folder:
+            root = Path(folder)
+            _fetch_for_views(context, root)
+            publish(root, totals, summary, self.command)
+            for file in sorted(root.iterdir()):
+                if file.is_file():
+                    context.store.write(file.name, file.read_bytes())
+
+
+def _fetch_for_views(context: JobContext, root: Path) -> None:
+    """Put into `root` what views read of an output that is not on this machine.
+
+    Of the parts they read only how many there are.
+    """
+    store = context.store
+    for folder in ("ledger", "quarantine"):
+        (root / folder).mkdir()
+    for path in ("ledger/job.json", *store.names("quarantine")):
+        (root / path).write_bytes(store.read(path))
+    for path in store.names("ledger"):
+        (root / path).touch()
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from .campaign import campaign
 from .crawl import crawl
 from .index import index
 from .looking import audit, quarantine, search
+from .run import run
+from .scrub import scrub
 from .serve import serve
 
 
@@ -39,5 +41,17 @@ def main() -> None:
     """
 
 
-for _command in (crawl, index, search, audit, quarantine, campaign, fleet, serve, backfill):
+for _command in (
+    crawl,
+    index,
+    run,
+    search,
+    audit,
+    scrub,
+    quarantine,
+    campaign,
+    fleet,
+    serve,
+    backfill,
+):
     main.add_command(_command)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 from sealedbeam.pipeline.console import Command, NamedPath, complain, show
 from sealedbeam.pipeline.errors import UsageError
+from sealedbeam.pipeline.filesystems import local_folder
 
 if TYPE_CHECKING:
     import socket
@@ -144,11 +145,12 @@ def serve_beside(folder: Path, port: int | None) -> Iterator[Start]:
         port: on this machine, None for no server.
 
     Raises:
-        UsageError: the port cannot be had.
+        UsageError: the port cannot be had, or the folder is not on this machine.
     """
     if port is None:
         yield _start_nothing
         return
+    local_folder(folder)
     from sealedbeam.monitoring.serving.beside import Beside
 
     with Beside(folder, port) as beside:

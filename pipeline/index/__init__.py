@@ -3,5 +3,5 @@
 Documents:    parse, http_body, charset, complexity, limits, html, links, follow, duplicates
 Postings:     tokens, invert, runs, merge, ragged
 Files:        documents, shards, extents
-Search:       search, query, postings, catalogue, scoring, snippets, verified
+Search:       search, query, postings, catalogue, scoring, snippets, losses, verified
 """

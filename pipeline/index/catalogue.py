@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sealedbeam.pipeline.errors import IntegrityError
 
-from .verified import VerifiedParquet, numbers_of
+from .verified import DamagedRangeError, VerifiedParquet, numbers_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sealedbeam.pipeline.manifest import Manifest
 
+    from .losses import Losses
     from .verified import ByteFolder
 
 _DOCUMENTS_PATH = re.compile(r"documents/[^/]+\.parquet")
@@ -75,8 +76,23 @@ class Catalogue:
         """
         return self._lengths[self._rows(doc_ids)]
 
-    def fetch(self, doc_ids: Sequence[int]) -> list[StoredDocument]:
-        """Return the documents of these numbers, in their order; raises like `lengths`."""
+    def readable(self, doc_ids: NDArray[np.int64], losses: Losses) -> NDArray[np.int64]:
+        """Return those of `doc_ids` whose row groups can be read; others are noted in `losses`."""
+        indexes = np.searchsorted(self._firsts, doc_ids, side="right") - 1
+        for index in np.unique(indexes[indexes >= 0]).tolist():
+            if not self._loaded[index] and index not in losses.groups:
+                try:
+                    self._load(index)
+                except DamagedRangeError as error:
+                    losses.lose_documents(error, index)
+        kept: NDArray[np.int64] = doc_ids[~np.isin(indexes, list(losses.groups))]
+        return kept
+
+    def fetch(self, doc_ids: Sequence[int], losses: Losses | None = None) -> list[StoredDocument]:
+        """Return the documents of these numbers, in their order; raises like `lengths`.
+
+        With `losses` those whose row group is damaged are left out, and noted there.
+        """
         wanted = defaultdict(list)
         for doc_id in doc_ids:
             row = int(self._rows(np.array([doc_id], np.int64))[0])
@@ -85,11 +101,17 @@ class Catalogue:
         found = {}
         for index, members in wanted.items():
             group = self._groups[index]
-            table = group.file.read(group.number, ("url", "title", "text"))
+            try:
+                table = group.file.read(group.number, ("url", "title", "text"))
+            except DamagedRangeError as error:
+                if losses is None:
+                    raise
+                losses.lose_documents(error, index)
+                continue
             for doc_id, row in members:
                 fields = {name: table.column(name)[row].as_py() for name in table.column_names}
                 found[doc_id] = StoredDocument(doc_id, **fields)
-        return [found[doc_id] for doc_id in doc_ids]
+        return [found[doc_id] for doc_id in doc_ids if doc_id in found]
 
     def _rows(self, doc_ids: NDArray[np.int64]) -> NDArray[np.int64]:
         indexes = np.unique(np.searchsorted(self._firsts, doc_ids, side="right") - 1)

@@ -18,7 +18,7 @@ import numpy as np
 from sealedbeam.pipeline.errors import IntegrityError
 
 from .invert import shard_of
-from .verified import VerifiedParquet, list_of
+from .verified import DamagedRangeError, VerifiedParquet, list_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sealedbeam.pipeline.manifest import Manifest
 
+    from .losses import Losses
     from .verified import ByteFolder
 
 _SHARD_PATH = re.compile(r"shards/shard-(\d{5,})\.[^/]+")
@@ -64,12 +65,18 @@ class ShardTable:
         self._shards = shards
 
     def look_up(
-        self, terms: Collection[str], with_positions: Collection[str]
+        self,
+        terms: Collection[str],
+        with_positions: Collection[str],
+        losses: Losses | None = None,
     ) -> dict[str, Postings]:
         """Return the postings of each of `terms`; a term that occurs nowhere has empty ones.
 
+        A term that cannot be read because of damage has empty ones, too, and is noted in `losses`.
+
         Raises:
-            IntegrityError: a row group or footer that is needed is damaged.
+            DamagedRangeError: a row group or footer that is needed is damaged, without `losses`.
+            IntegrityError: what is needed is as it was written, and malformed.
         """
         found = dict.fromkeys(terms, NOWHERE)
         wanted = defaultdict(list)
@@ -79,7 +86,12 @@ class ShardTable:
             if group is not None:
                 wanted[shard, group].append(term)
         for (shard, group), group_terms in wanted.items():
-            found |= self._shards[shard].read(group, group_terms, with_positions)
+            try:
+                found |= self._shards[shard].read(group, group_terms, with_positions)
+            except DamagedRangeError as error:
+                if losses is None:
+                    raise
+                losses.lose_terms(error, group_terms)
         return found
 
 

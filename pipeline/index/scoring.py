@@ -46,23 +46,31 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """What scores need to know of the whole index; `lengths` maps documents to tokens."""
+    """What scores need to know of the whole index.
+
+    Attributes:
+        documents: how many are indexed.
+        tokens: how many these have.
+        lengths: maps documents to tokens.
+        readable: those of some documents that can be had, ascending; all of them, or it raises.
+    """
 
     documents: int
     tokens: int
     lengths: Callable[[NDArray[np.int64]], NDArray[np.int64]]
+    readable: Callable[[NDArray[np.int64]], NDArray[np.int64]] = lambda doc_ids: doc_ids
 
 
 def score_clauses(
     clauses: Sequence[Clause], postings: Mapping[str, Postings], collection: Collection
 ) -> Scored:
-    """Return every document that matches `clauses`, with its score."""
+    """Return every document that matches `clauses` and can be had, with its score."""
     # A clause said n times is computed once and weighs n; a Counter keeps the order.
     weights = Counter(clauses)
     matches = {
         clause: match_phrase([postings[term] for term in clause.terms]) for clause in weights
     }
-    doc_ids = _matching(matches)
+    doc_ids = collection.readable(_matching(matches))
     scores = np.zeros(len(doc_ids))
     if not len(doc_ids):
         return Scored(doc_ids, scores, matches)

@@ -28,6 +28,15 @@ if TYPE_CHECKING:
     from sealedbeam.pipeline.manifest import Extent, FileEntry
 
 
+class DamagedRangeError(IntegrityError):
+    """A range of a file is not what was written, or cannot be read."""
+
+    def __init__(self, path: str, message: str) -> None:
+        """Say that the file at `path` is damaged."""
+        super().__init__(message)
+        self.path = path
+
+
 class ByteFolder(Protocol):
     """Where an index lies: a folder or the prefix of an object store."""
 
@@ -131,14 +140,15 @@ class VerifiedParquet:
         try:
             content = self._folder.read(self.path, extent.offset, extent.length)
         except OSError as error:
-            raise IntegrityError(f"{where} cannot be read: {error.strerror or error}") from error
+            reason = f"cannot be read: {error.strerror or error}"
+            raise DamagedRangeError(self.path, f"{where} {reason}") from error
         if len(content) != extent.length:
-            raise IntegrityError(f"{where} has {len(content)} bytes instead of {extent.length}")
+            reason = f"has {len(content)} bytes instead of {extent.length}"
+            raise DamagedRangeError(self.path, f"{where} {reason}")
         found = format_crc32c(crc32c(content))
         if found != extent.crc32c:
-            raise IntegrityError(
-                f"{where} is damaged: its CRC-32C is {found} instead of {extent.crc32c}"
-            )
+            reason = f"is damaged: its CRC-32C is {found} instead of {extent.crc32c}"
+            raise DamagedRangeError(self.path, f"{where} {reason}")
         return content
 
     def _malformed(self, what: str, extent: Extent, reason: object) -> IntegrityError:

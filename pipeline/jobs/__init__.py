@@ -32,6 +32,8 @@ report          what a worker tells the driver
 work            what workers can be asked to do
 crawl           the crawl as a job
 engine          any other runner of Beam
+flink           what Flink's JobManager tells of a job
+worker_pool     an external worker pool, as Flink calls it; pool_worker is a worker of it
 index_job       the index job, end to end
 audit           verifies every byte of an output
 """

@@ -21,7 +21,7 @@ from sealedbeam.pipeline.integrity.block import seal_record
 from sealedbeam.pipeline.integrity.channel import PerfectChannel
 from sealedbeam.pipeline.integrity.checksum import crc32c
 from sealedbeam.pipeline.integrity.lineage import Origin
-from sealedbeam.pipeline.manifest import FILE_NAME, decode_manifest, format_crc32c
+from sealedbeam.pipeline.manifest import FILE_NAME, decode_manifest, format_crc32c, name_part
 from sealedbeam.pipeline.parquet import read_checked
 from sealedbeam.pipeline.records import Document
 from sealedbeam.pipeline.warc.values import Container
@@ -30,8 +30,8 @@ from .context import JobContext
 from .entry import decode_entry
 from .expect import LISTING, counts_of
 from .finish import COMPLETE, FAILED, INCOMPLETE, JOB, SUMMARY
+from .object_store import open_store
 from .plan import InputFile
-from .store import Store
 from .totals import summarise, total
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from sealedbeam.pipeline.manifest import FileEntry, Manifest
 
     from .entry import Entry
+    from .store import Store
 
 _NOT_COMPARED = ("seconds", "faults")
 _INDEX_FOLDERS = ("documents", "shards", "quarantine", "ledger")
@@ -57,14 +58,14 @@ class Audit:
 
 
 def audit(root: Path) -> Audit:
-    """Verify the output in `root`.
+    """Verify the output in `root`, a folder or a URL.
 
     Raises:
         UsageError: there is no manifest, so there is nothing to verify against.
     """
-    store = Store(root)
+    store = open_store(root)
     if not store.exists(FILE_NAME):
-        raise UsageError(f"{root} has no {FILE_NAME}: {_why_unfinished(store)}")
+        raise UsageError(f"{store.name} has no {FILE_NAME}: {_why_unfinished(store)}")
     report = Audit(files=1)
     try:
         manifest = decode_manifest(store.read(FILE_NAME))
@@ -97,9 +98,9 @@ def _name_strangers(store: Store, manifest: Manifest, report: Audit) -> None:
     """Name files that lie among those of the index, where other readers would take them for it."""
     known = {file.path for file in manifest.files}
     for folder in _INDEX_FOLDERS:
-        for path in sorted((store.root / folder).glob("*")):
-            if f"{folder}/{path.name}" not in known:
-                report.findings.append(f"{folder}/{path.name} does not belong to the index")
+        for path in store.names(folder):
+            if path not in known:
+                report.findings.append(f"{path} does not belong to the index")
 
 
 def _check_file(store: Store, file: FileEntry, manifest: Manifest, report: Audit) -> None:
@@ -111,19 +112,18 @@ def _check_file(store: Store, file: FileEntry, manifest: Manifest, report: Audit
     report.files += 1
     report.bytes += len(data)
     if len(data) != file.bytes or format_crc32c(crc32c(data)) != file.crc32c:
-        report.findings.append(_locate(file, data))
+        report.findings.append(locate_damage(file, data))
     elif file.path.startswith("documents/"):
         _check_documents(file.path, data, manifest, report)
 
 
-def _locate(file: FileEntry, data: bytes) -> str:
+def locate_damage(file: FileEntry, data: bytes) -> str:
     """Say what of a damaged file is damaged."""
     if len(data) != file.bytes:
         return f"{file.path} has {len(data)} bytes instead of {file.bytes}"
     view = memoryview(data)
     damaged = [
-        f"{part.kind.replace('_', ' ')}{f' {number - 1}' if part.kind == 'row_group' else ''} "
-        f"[{part.offset}..{part.offset + part.length})"
+        name_part(file, number)
         for number, part in enumerate(file.parts)
         if format_crc32c(crc32c(view[part.offset : part.offset + part.length])) != part.crc32c
     ]
@@ -207,4 +207,4 @@ def _context(store: Store, manifest: Manifest) -> JobContext:
         for file, container in zip(manifest.inputs, containers, strict=True)
     )
     config = JobConfig.model_validate(manifest.configuration["options"])
-    return JobContext(str(store.root), inputs, config, PerfectChannel().reference())
+    return JobContext(store.name, inputs, config, PerfectChannel().reference())

@@ -7,7 +7,6 @@ import json
 import unicodedata
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sealedbeam.pipeline.config import (
@@ -22,8 +21,8 @@ from sealedbeam.pipeline.filesystems import open_source
 from sealedbeam.pipeline.integrity.channel import ChannelReference
 
 from .entry import decode_entry, entry_path
+from .object_store import open_store
 from .plan import InputFile, plan_shards
-from .store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from sealedbeam.pipeline.warc.source import ByteSource
 
     from .entry import Entry
+    from .store import Store
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class JobContext:
     @cached_property
     def store(self) -> Store:
         """The output folder, under this process's attempt name."""
-        return Store(Path(self.output))
+        return open_store(self.output)
 
     @cached_property
     def transit_source(self) -> Channel:
@@ -126,11 +126,9 @@ class JobContext:
         A damaged entry is none: the task is done again, and commits the same once more.
         """
         path = entry_path(task)
-        if not self.store.exists(path):
-            return None
         try:
             entry = decode_entry(self.store.read(path), path)
-        except IntegrityError:
+        except (FileNotFoundError, IntegrityError):
             return None
         return entry if entry.configuration_hash == self.configuration_hash else None
 

@@ -8,15 +8,30 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING
+import uuid
+from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import (
+    FlinkRunnerOptions,
+    GoogleCloudOptions,
+    PipelineOptions,
+)
+from sealedbeam.pipeline.config import FLINK_RUNNERS
 from sealedbeam.pipeline.errors import IntegrityError, SealedBeamError, UsageError
 
+from .flink import ask_failures
 from .lock import Operations
 from .prepare import claimed, finished
-from .settle import finish_job
+from .settle import (
+    REPAIRS_MAX,
+    abandon,
+    conclude,
+    damaged_too_often,
+    phases,
+    planned_parts,
+    take_back_damaged,
+)
 from .transforms import BuildShards
 
 if TYPE_CHECKING:
@@ -41,25 +56,60 @@ def run_on_engine(
         SealedBeamError: the job cannot go on.
     """
     started = time.monotonic()
-    pipeline = _make_pipeline(runner, options)
+    _make_pipeline(runner, options)
     with claimed(context):
         if finished(context):
             return None
         with Operations(context.store.root) as operations:
             begun = {"started": context.configuration_hash, "command": observer.command}
             operations.note(**begun, runner=runner)
-            _ = pipeline | "BuildShards" >> BuildShards(context)
             try:
-                pipeline.run().wait_until_finish()
-            except Exception as error:
-                raise name_error(error, runner) from error
-            result = finish_job(context, observer, time.monotonic() - started)
+                _do_tasks(context, runner, options, operations)
+                seconds = time.monotonic() - started
+                result = conclude(context, planned_parts(context), observer, seconds)
+            except IntegrityError as error:
+                abandon(context, planned_parts(context), str(error))
+                raise
             operations.note(ended=result.summary["status"])
             return result
 
 
+def _do_tasks(
+    context: JobContext, runner: str, options: Sequence[str], operations: Operations
+) -> None:
+    """Do all tasks, and those again whose files were damaged in storage meanwhile.
+
+    A pipeline finds what has committed, so the second one does only what was taken back.
+    """
+    for _ in range(REPAIRS_MAX):
+        pipeline = _make_pipeline(runner, options)
+        _ = pipeline | "BuildShards" >> BuildShards(context)
+        try:
+            pipeline.run().wait_until_finish()
+        except Exception as error:
+            raise name_error(error, runner) from error
+        finally:
+            for failure in _failures(pipeline, runner):
+                operations.note(**failure)
+        tasks = [task for phase in phases(context, planned_parts(context)) for task in phase]
+        again = take_back_damaged(context, tasks)
+        if not again:
+            return
+        operations.note(damaged_in_storage=[task.name for task in again])
+    raise damaged_too_often(context)
+
+
+def _failures(pipeline: beam.Pipeline, runner: str) -> list[dict[str, Any]]:
+    """Return what the engine has recovered from, as events."""
+    if runner.lower() not in FLINK_RUNNERS:
+        return []
+    master = pipeline.options.view_as(FlinkRunnerOptions).flink_master
+    return ask_failures(master, pipeline.options.view_as(GoogleCloudOptions).job_name)
+
+
 def _make_pipeline(runner: str, options: Sequence[str]) -> beam.Pipeline:
-    parsed = PipelineOptions(list(options))
+    named = f"--job_name=sealedbeam-{uuid.uuid4().hex[:12]}"  # by which an engine knows it
+    parsed = PipelineOptions([named, *options])
     try:
         parsed.get_all_options()  # the runner would parse them only when work has begun
         return beam.Pipeline(runner=runner, options=parsed)

@@ -24,6 +24,8 @@ from sealedbeam.pipeline.warc.listing import (
 from sealedbeam.pipeline.warc.parts import PartReader
 from sealedbeam.pipeline.warc.values import WarcRecord
 
+from .object_store import open_store
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -97,20 +99,20 @@ def encode_differences(differences: dict[str, Any]) -> bytes:
 
 
 def read_differences(root: Path) -> dict[str, list[Any]] | None:
-    """Return what the job in `root` found against its lists, None without lists.
+    """Return what the job in `root`, a folder or a URL, found against its lists; None without any.
 
     Raises:
         IntegrityError: the file is damaged.
     """
-    path = root / LISTING
-    if not path.exists():
+    store = open_store(root)
+    if not store.exists(LISTING):
         return None
     try:
-        differences = json.loads(path.read_bytes())
+        differences = json.loads(store.read(LISTING))
     except ValueError:
         differences = None
     if not isinstance(differences, dict):
-        raise IntegrityError(f"{path} is damaged; audit tells what else is")
+        raise IntegrityError(f"{store.place(LISTING)} is damaged; audit tells what else is")
     return differences
 
 

@@ -127,6 +127,10 @@ def finish(
     store.write(SUMMARY, json.dumps(summary, indent=1).encode() + b"\n")
     observer.publish(context, totals, summary)
     if status != FAILED:
+        if store.shared and store.read(JOB) != job_json(context):
+            raise IntegrityError(
+                f"another job has claimed {store.name} meanwhile; index into an output of its own"
+            )
         store.write(FILE_NAME, encode_manifest(_manifest(context, files, summary)))
         tidy(store)
     findings = (
@@ -139,7 +143,12 @@ def finish(
 
 
 def write_failure(context: JobContext, entries: Sequence[Entry], reason: str) -> None:
-    """Write the summary of a job that cannot go on; `entries` are of its committed tasks."""
+    """Write the summary of a job that cannot go on; `entries` are of its committed tasks.
+
+    Where another machine has finished the job meanwhile, its summary stays.
+    """
+    if context.store.shared and context.store.exists(FILE_NAME):
+        return
     summary = summarise(context, total(context, entries), FAILED)
     summary |= {"ledger": Verdict.UNKNOWN, "reason": reason}  # the sums of half a job say nothing
     context.store.write(SUMMARY, json.dumps(summary, indent=1).encode() + b"\n")

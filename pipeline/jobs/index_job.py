@@ -13,8 +13,10 @@ from .finish import tidy
 from .lock import Operations
 from .prepare import claimed, finished
 from .settle import (
+    REPAIRS_MAX,
     abandon,
     conclude,
+    damaged_too_often,
     find_distrusted,
     phases,
     planned_parts,
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
     from .context import JobContext
     from .finish import Finished, Observer
     from .plan import Part
-
-_REPAIRS_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class _IndexJob:
 
     def _look_again(self, pool: Workers) -> None:
         """Read every file once more; what was damaged in storage meanwhile is made again."""
-        for _ in range(_REPAIRS_MAX):
+        for _ in range(REPAIRS_MAX):
             again = [take_back_damaged(self.context, t) for t in phases(self.context, self.parts)]
             if not any(again):
                 return
@@ -148,7 +148,4 @@ class _IndexJob:
                 self.operations.note(damaged_in_storage=[task.name for task in tasks])
                 self.show(Progress("again", len(tasks)))
                 pool.run(tasks)
-        raise IntegrityError(
-            f"files in {self.context.output} were damaged {_REPAIRS_MAX} times after they had been "
-            "written; check the disk"
-        )
+        raise damaged_too_often(self.context)

@@ -38,8 +38,11 @@ class FolderLock:
     descriptor: int
 
     @classmethod
-    def take(cls, root: Path) -> FolderLock:
-        """Lock `root`; raises UsageError while another job holds it."""
+    def take(cls, root: Path, name: str = "") -> FolderLock:
+        """Lock `root`; raises UsageError while another job holds it.
+
+        `name` is what the user calls it, where that is not its path.
+        """
         descriptor = os.open(root, os.O_RDONLY)
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while not _locked(descriptor):
@@ -47,7 +50,8 @@ class FolderLock:
                 os.close(descriptor)
                 who = "another job" if led else "another job, or what is left of a killed one,"
                 raise UsageError(
-                    f"{who} is writing to {root}; wait until it ends, or give another --output"
+                    f"{who} is writing to {name or root}; "
+                    "wait until it ends, or give another --output"
                 )
             time.sleep(_POLL_SECONDS)
         return cls(descriptor)

@@ -8,11 +8,12 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sealedbeam.pipeline.errors import IntegrityError, UsageError
+from sealedbeam.pipeline.errors import IntegrityError, SealedBeamError, UsageError
 from sealedbeam.pipeline.filesystems import (
     FOLDER,
     expand_inputs,
     is_remote,
+    name_of,
     name_other_kind,
     open_source,
 )
@@ -24,9 +25,9 @@ from sealedbeam.pipeline.warc.detect import detect_container
 from .context import JobContext
 from .expect import read_listings
 from .finish import JOB, PARTS, PLAN, job_json
-from .lock import FolderLock
+from .lock import OPERATIONS, FolderLock
+from .object_store import open_store
 from .plan import InputFile
-from .store import TEMPORARY_SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -105,7 +106,7 @@ def prepare(
 
     Args:
         patterns: files, globs and folders.
-        output: the output folder.
+        output: the output folder, or the URL of one as a Path.
         config: the options that decide the output.
         channel: what carries the blocks; by default nothing happens to them.
         scenario: the JSON text of the fault plan, empty in production.
@@ -117,15 +118,19 @@ def prepare(
         UsageError: an input is missing or cannot be read, or the output cannot be a folder of this
             job alone.
     """
-    _look_at_output(output)
+    name = name_of(output)
+    if name != str(output.absolute()):
+        _look_at_url(name, scenario)
+    else:
+        _look_at_output(output)
     paths = expand_inputs(patterns)
-    _keep_apart(paths, output)
+    _keep_apart(paths, name)
     lists = tuple(str(path.absolute()) for path in expect)
     _, listing_sha256 = read_listings(lists)  # refused before the inputs are read
     inputs = _inspect(paths)
     reference = channel or PerfectChannel().reference()
     return JobContext(
-        str(output.absolute()),
+        name,
         inputs,
         config,
         reference,
@@ -149,24 +154,45 @@ def _look_at_output(output: Path) -> None:
         raise _unwritable(output, error) from None
     if kind != FOLDER:
         raise UsageError(f"cannot write to {output}: it is {kind}; give a folder, new or empty")
-    if not (output / JOB).exists() and _is_foreign(output):
-        raise _foreign(output)
+    store = open_store(output)
+    if not store.exists(JOB) and not store.is_empty():
+        raise _foreign(store)
 
 
-def _keep_apart(paths: Sequence[str], output: Path) -> None:
+def _look_at_url(url: str, scenario: str) -> None:
+    """Refuse what can be told to be no place for an output, before the inputs are read."""
+    if scenario:
+        raise UsageError(f"--output {url}: a job under a scenario needs a folder of this machine")
+    store = open_store(url)
+    try:
+        if not store.exists(JOB) and not store.is_empty():
+            raise _foreign(store)
+    except UsageError:
+        raise
+    except OSError as error:
+        raise UsageError(f"--output {url}: {error.strerror}") from None
+    except SealedBeamError as error:
+        raise UsageError(f"--output {error}") from None
+
+
+def _keep_apart(paths: Sequence[str], output: str) -> None:
     """Refuse inputs that lie in the output folder: they would be other ones at the next start."""
-    root = f"{os.path.realpath(output)}{os.sep}"
+    local = not is_remote(output)
+    root = f"{os.path.realpath(output)}{os.sep}" if local else f"{output}/"
     for path in paths:
-        if not is_remote(path) and os.path.realpath(path).startswith(root):
+        if is_remote(path) == local:
+            continue
+        if (os.path.realpath(path) if local else path).startswith(root):
             raise UsageError(
                 f"input {path} lies in the output folder {output}; "
                 "give inputs that leave it out, or another --output"
             )
 
 
-def _foreign(root: Path) -> UsageError:
+def _foreign(store: Store) -> UsageError:
     return UsageError(
-        f"{root} is not empty and holds no job of this program; give a new folder with --output"
+        f"{store.name} is not empty and holds no job of this program; "
+        "give a new folder with --output"
     )
 
 
@@ -177,14 +203,19 @@ def claimed(context: JobContext) -> Iterator[FolderLock]:
     Raises:
         UsageError: it cannot be written, another job holds it, or it is another job's.
     """
+    store = context.store
     try:
-        context.store.root.mkdir(parents=True, exist_ok=True)
-        lock = FolderLock.take(context.store.root)
+        store.make_root()
+        lock = FolderLock.take(store.root, store.name)
     except OSError as error:
-        raise _unwritable(context.store.root, error) from None
+        raise _unwritable(store.name, error) from None
     try:
         claim(context)
-        yield lock
+        store.fetch_log(OPERATIONS)
+        try:
+            yield lock
+        finally:
+            store.store_log(OPERATIONS)
     finally:
         lock.release()
 
@@ -193,32 +224,27 @@ def claim(context: JobContext) -> None:
     """Mark the output folder as this job's; raises UsageError when it is another's."""
     store = context.store
     try:
-        store.root.mkdir(parents=True, exist_ok=True)
-        if store.exists(JOB):
-            _compare(_read_job(store), json.loads(job_json(context)), store.root)
-        elif _is_foreign(store.root):
-            raise _foreign(store.root)
-        else:
-            store.write(JOB, job_json(context))
+        store.make_root()
+        if not store.exists(JOB):
+            if not store.is_empty():
+                raise _foreign(store)
+            store.create(JOB, job_json(context))
+        # What was just written too: where jobs are not kept apart, another may have been faster.
+        _compare(_read_job(store), json.loads(job_json(context)), store.name)
         if context.scenario and not store.exists(PLAN):
             store.write(PLAN, context.scenario.encode())
         for path, data in context.attached.items():
             if not store.exists(path):
                 store.write(path, data)
     except OSError as error:
-        raise _unwritable(store.root, error) from None
+        raise _unwritable(store.name, error) from None
 
 
-def _unwritable(root: Path, error: OSError) -> UsageError:
+def _unwritable(root: Path | str, error: OSError) -> UsageError:
     return UsageError(
         f"cannot write to {error.filename or root}: {error.strerror}; "
         "put that right, or give another folder with --output"
     )
-
-
-def _is_foreign(root: Path) -> bool:
-    """Whether `root` holds anything but what a claim leaves that was killed before it was done."""
-    return any(file.is_file() and file.suffix != TEMPORARY_SUFFIX for file in root.rglob("*"))
 
 
 def _read_job(store: Store) -> dict[str, Any]:
@@ -228,13 +254,13 @@ def _read_job(store: Store) -> dict[str, Any]:
         job = error
     if not isinstance(job, dict) or not isinstance(job.get("inputs"), list):
         raise IntegrityError(
-            f"{store.root / JOB} is damaged, so whose folder this is cannot be told; "
+            f"{store.place(JOB)} is damaged, so whose folder this is cannot be told; "
             "give a new folder with --output"
         )
     return job
 
 
-def _compare(theirs: dict[str, Any], ours: dict[str, Any], root: Path) -> None:
+def _compare(theirs: dict[str, Any], ours: dict[str, Any], root: str) -> None:
     if theirs == ours:
         return
     if theirs.get("inputs") != ours["inputs"]:

@@ -13,8 +13,9 @@ from sealedbeam.pipeline.integrity.checksum import crc32c
 from sealedbeam.pipeline.manifest import FILE_NAME, decode_manifest, format_crc32c
 from sealedbeam.pipeline.parquet import read_checked
 
+from .crawl.names import JOB as CRAWL_JOB
 from .entry import decode_entry, entry_path
-from .store import Store
+from .object_store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from sealedbeam.pipeline.manifest import FileEntry
 
     from .poison import Skip
+    from .store import Store
 
 RAW_BYTES_MAX = 16 << 20
 """Longer records keep their first bytes only; `raw_length` tells the whole length."""
@@ -141,7 +143,7 @@ def decode_quarantine(data: bytes) -> list[Quarantined]:
 
 
 def read_quarantine(root: Path) -> list[Quarantined]:
-    """Return all rows that a job has set aside in `root`: of all tasks that have committed.
+    """Return all rows that the committed tasks of a job have set aside in `root`, also a URL.
 
     A finished job's files are those of its manifest; of one that failed or was stopped, those of
     the ledger entries that are there.
@@ -150,7 +152,7 @@ def read_quarantine(root: Path) -> list[Quarantined]:
         UsageError: there is no job.
         IntegrityError: the manifest, an entry or a quarantine file is damaged.
     """
-    store = Store(root)
+    store = open_store(root)
     rows = []
     for file in _committed_files(store):
         if file.path.startswith("quarantine/"):
@@ -164,9 +166,12 @@ def read_quarantine(root: Path) -> list[Quarantined]:
 def _committed_files(store: Store) -> list[FileEntry]:
     if store.exists(FILE_NAME):
         return list(decode_manifest(store.read(FILE_NAME)).files)
-    if not store.exists(entry_path("job")):
-        raise UsageError(f"{store.root} holds no job of this program")
-    job = store.root / entry_path("job")
-    names = sorted(path.name for path in job.parent.glob("*.json") if path != job)
-    entries = [decode_entry(store.read(f"ledger/{name}"), name) for name in names]
+    if not (store.exists(entry_path("job")) or store.exists(CRAWL_JOB)):
+        raise UsageError(f"{store.name} holds no job of this program")
+    paths = [path for path in store.names("ledger") if path.endswith(".json")]
+    entries = [
+        decode_entry(store.read(path), path.removeprefix("ledger/"))
+        for path in paths
+        if path != entry_path("job")
+    ]
     return [file for entry in entries for file in entry.files]

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .store import Store
     from .tasks import Task
 
+REPAIRS_MAX = 3  # of files that were damaged in storage, before a job gives up
+
 
 def planned_parts(context: JobContext) -> list[Part]:
     """Return the parts of a job, as planned or as far as it got.
@@ -73,7 +75,7 @@ def require_intact(store: Store) -> None:
     if damaged:
         named = ", ".join(damaged[:3]) + (", and others" if damaged[3:] else "")
         raise IntegrityError(
-            f"{store.root} was finished, but has changed since ({named}); audit tells all of it. "
+            f"{store.name} was finished, but has changed since ({named}); audit tells all of it. "
             "Restore the files, or remove the folder and index again"
         )
 
@@ -92,6 +94,14 @@ def take_back_damaged(context: JobContext, tasks: Sequence[Task]) -> list[Task]:
             context.store.remove(entry_path(task.name))
             again.append(replace(task, evicted=tuple(entry.details.get(EVICTED, ()))))
     return again
+
+
+def damaged_too_often(context: JobContext) -> IntegrityError:
+    """Return the error of a job whose files keep being damaged in storage."""
+    return IntegrityError(
+        f"files in {context.output} were damaged {REPAIRS_MAX} times after they had been "
+        "written; check the disk"
+    )
 
 
 def finish_job(context: JobContext, observer: Observer, seconds: float) -> Finished:

@@ -19,6 +19,7 @@ from sealedbeam.pipeline.errors import SealedBeamError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
 TEMPORARY_SUFFIX = ".attempt"
 _PIECE_BYTES = 1 << 18
@@ -37,34 +38,64 @@ _REMEDIES = {
 
 
 class Store:
-    """An output folder on a local or shared file system."""
+    """An output folder on a local or shared file system; see `object_store` for the other kind.
+
+    Attributes:
+        root: the folder of this machine that holds lock and log, and here all objects too.
+        shared: whether jobs of other machines may write here that the lock knows nothing of.
+    """
+
+    shared = False
 
     def __init__(self, root: Path) -> None:
         """Use `root`, which need not exist yet."""
         self.root = root
         self._attempt = uuid.uuid4().hex[:12]
 
+    @property
+    def name(self) -> str:
+        """The place in the user's words."""
+        return str(self.root)
+
+    def place(self, path: str) -> str:
+        """Return where an object lies, in the user's words."""
+        return str(self.root / path)
+
+    def make_root(self) -> None:
+        """Make the root, unless it is there; raises OSError."""
+        self.root.mkdir(parents=True, exist_ok=True)
+
     def write(self, path: str, data: bytes | memoryview) -> None:
         """Make `data` the content of `path`, durably; an earlier object of that name goes.
 
         The root is not made: one that was removed under a running job must not come back in part.
         """
+        with self.writing(path) as file:
+            file.write(data)
+
+    @contextmanager
+    def writing(self, path: str) -> Iterator[BinaryIO]:
+        """Yield a file that becomes `path` when the context ends well; as `write` does it."""
         target = self.root / path
         with naming(target):
             if target.parent != self.root and not target.parent.is_dir():
                 target.parent.mkdir(exist_ok=True)
-                _sync_folder(target.parent.parent)
+                sync_folder(target.parent.parent)
             temporary = target.with_name(f".{target.name}.{self._attempt}{TEMPORARY_SUFFIX}")
             try:
                 with temporary.open("wb") as file:
-                    file.write(data)
+                    yield file
                     file.flush()
                     os.fsync(file.fileno())
                 temporary.replace(target)
             except BaseException:
                 temporary.unlink(missing_ok=True)
                 raise
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
+
+    def create(self, path: str, data: bytes) -> None:
+        """Make `data` the content of `path`, which the holder of the lock knows not to be there."""
+        self.write(path, data)
 
     def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
         """Return the bytes of `path`, or `length` of them from `offset`; raises OSError."""
@@ -89,6 +120,22 @@ class Store:
     def remove(self, path: str) -> None:
         """Remove an object, if it is there."""
         (self.root / path).unlink(missing_ok=True)
+
+    def names(self, folder: str) -> list[str]:
+        """Return the paths of all that lies in `folder`, sorted."""
+        return [f"{folder}/{path.name}" for path in sorted((self.root / folder).glob("*"))]
+
+    def is_empty(self) -> bool:
+        """Whether there is nothing but what a claim leaves that was killed before it was done."""
+        return not any(
+            file.is_file() and file.suffix != TEMPORARY_SUFFIX for file in self.root.rglob("*")
+        )
+
+    def fetch_log(self, name: str) -> None:
+        """Take over the log `name` of earlier runs: here it lies in its place already."""
+
+    def store_log(self, name: str) -> None:
+        """Store the log `name`: here it lies in its place already."""
 
     def sweep(self, keep: set[str], folders: tuple[str, ...]) -> None:
         """Remove what earlier attempts left: in `folders` all but the objects in `keep`."""
@@ -121,7 +168,8 @@ def storage_error(error: OSError) -> SealedBeamError:
     return SealedBeamError(f"{named}{error.strerror}; {remedy} and run the same command again")
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make durable which files a folder has."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -58,7 +58,7 @@ class DoTask(beam.DoFn):  # type: ignore[misc]  # Beam is untyped
 
     def setup(self) -> None:
         """Open the job once for each worker."""
-        self._work = open_work(self._context_json)
+        self._work = open_work(self._context_json, self._reporter)
         descriptor = self._recorder_fd
         self._recorder = Recorder(None if descriptor is None else map_file(descriptor))
 

@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING, Protocol
 
 from .context import JobContext
+from .report import Reporter
 from .tasks import Task, execute
 
 if TYPE_CHECKING:
@@ -47,10 +48,10 @@ class IndexWork:
         return task.name, execute(self._context, task, recorder)
 
 
-def open_work(text: str) -> Work:
-    """Return the work that a job's JSON asks for."""
+def open_work(text: str, reporter: Reporter | None = None) -> Work:
+    """Return the work that a job's JSON asks for; what takes long tells `reporter` of it."""
     if json.loads(text).get("work") == _CRAWL:
         from .crawl.work import CrawlWork  # noqa: PLC0415 - an index job does without all of it
 
-        return CrawlWork(text)
+        return CrawlWork(text, reporter or Reporter())
     return IndexWork(text)

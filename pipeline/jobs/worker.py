@@ -22,6 +22,7 @@ import sys
 import traceback
 from contextlib import suppress
 from importlib.abc import MetaPathFinder
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from sealedbeam.pipeline.errors import SealedBeamError
@@ -37,7 +38,18 @@ _KEPT_BYTES = 256 << 20
 _PAD_BYTES = 16 << 20
 _MMAP_BYTES = 32 << 20  # the most that glibc allows
 _YOUNG_OBJECTS = 50_000
-UNUSED = ("bson", "pandas", "pymongo", "requests")
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:  # not even what it is part of
+        return False
+
+
+UNUSED = ("bson", "pandas", "pymongo") + (
+    () if _is_installed("google.cloud.storage") else ("requests",)  # which gs:// goes through
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -46,8 +58,8 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(level=logging.CRITICAL)
     socket_fd, tasks_fd, events_fd, recorder_fd = map(int, arguments)
     sys.meta_path.insert(0, Absent(UNUSED))
-    _die_with_parent()
-    _keep_memory()
+    die_with_parent()
+    keep_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides what an interrupt means
     reporter = Reporter(events_fd)
     try:
@@ -119,7 +131,7 @@ def limit_memory(limit_bytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
 
 
-def _keep_memory() -> None:
+def keep_memory() -> None:
     """Keep freed memory for the next page, and look for garbage rarely.
 
     Each page allocates and frees some hundred kilobytes; giving them back to the kernel every time
@@ -133,7 +145,11 @@ def _keep_memory() -> None:
         mallopt(_M_MMAP_THRESHOLD, _MMAP_BYTES)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Have this process killed when the thread that started it ends; elsewhere than on Linux, not.
+
+    Whose parent is gone already ends at once.
+    """
     parent = os.getppid()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -12,6 +12,7 @@ from sealedbeam.faults.plan import make_plan as plan_scenario
 from sealedbeam.faults.plan import parse_plan, read_plan
 from sealedbeam.faults.scenario import load_scenario, parse_scenario
 from sealedbeam.pipeline.errors import IntegrityError, UsageError
+from sealedbeam.pipeline.jobs.crawl.harvest import FETCH
 from sealedbeam.pipeline.jobs.totals import HOPS
 
 from tests.support.campaigns import CLUSTERS, flips, make_plan, make_scenario
@@ -188,7 +189,7 @@ def test_every_mistake_is_told_at_once() -> None:
 
 def test_hops_are_those_of_the_job() -> None:
     """Without a list a fault strikes at every hop that the job has."""
-    assert sorted(HOPS) == sorted(make_scenario(flips("single_bit", 1)).faults[0].hops)
+    assert sorted([FETCH, *HOPS]) == sorted(make_scenario(flips("single_bit", 1)).faults[0].hops)
 
 
 def test_named_clusters_have_their_factor_and_the_rest_none() -> None:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from sealedbeam.pipeline.integrity.block import Opened, open_block, seal_frame, write_block
 from sealedbeam.pipeline.integrity.checksum import DIGEST_MODULUS, crc32c, digest128
-from sealedbeam.pipeline.integrity.elements import guard_records, open_records
-from sealedbeam.pipeline.integrity.layout import HEADER_BYTES, MAGIC, frame_prefix
+from sealedbeam.pipeline.integrity.layout import HEADER_BYTES, MAGIC
 from sealedbeam.pipeline.integrity.protection import CORRECT, DETECT, NONE, PROTECTIONS
+from sealedbeam.pipeline.integrity.rows import open_rows
 
 from tests.fuzz.cursor import Cursor, edited
 from tests.fuzz.target import Target
@@ -49,18 +49,12 @@ def check_stored(data: bytes, preset: Protection) -> None:
     """Open foreign bytes: every record has one outcome, and what is found agrees with its seal."""
     opened = open_block(data, None, preset)
     check_opened(opened, len(data), preset)
-    recovered = open_records(data, preset)
-    counts = recovered.counts
-    assert (
-        counts["records_in"]
-        == counts["records_intact"] + counts["records_corrected"] + counts["records_dropped"]
-    )
-    assert len(opened.losses) == len(recovered.damaged)
-    elements, _ = guard_records(data, bytes.upper, preset)
-    for found in opened.found if preset.seals else ():
-        # A block that was sealed with wrong lengths inside a frame gives no result, and is counted.
-        whole = frame_prefix(found.identity, len(found.payload)) + found.payload == found.frame
-        assert whole == (found.identity in {element.identity for element in elements})
+    rows = open_rows(data, preset)
+    counts = rows.counts
+    proven = counts["rows_intact"] + counts["rows_corrected"]
+    assert counts["rows_in"] == proven + counts["rows_dropped"]
+    assert len(rows.rows) == len(rows.indices) == len(rows.times) == proven
+    assert counts["rows_dropped"] == sum(damaged.rows for damaged in rows.damaged)
 
 
 def check_opened(opened: Opened, size: int, preset: Protection) -> None:

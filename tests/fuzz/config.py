@@ -61,6 +61,6 @@ YAML_TOKENS = (
 TARGET = Target(
     check,
     seeds,
-    ("sealedbeam.pipeline.config", "yaml"),
+    ("sealedbeam.pipeline.options", "sealedbeam.pipeline.yaml_files", "yaml"),
     tokens=(*YAML_TOKENS, *(f"{name}: ".encode() for name in CommandConfig.model_fields)),
 )

@@ -97,7 +97,7 @@ _WORDS = (
 TARGET = Target(
     check,
     seeds,
-    ("sealedbeam.pipeline.manifest", "json"),
+    ("sealedbeam.pipeline.manifest", "sealedbeam.pipeline.sealed_json", "json"),
     tokens=(
         *(b'"' + word + b'":' for word in _WORDS),
         *b'{} [] null true -1 1e999 NaN "" "\\ud800" "head" "row_group" "footer" "../b"'.split(),
