@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 import timeit
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,7 +26,12 @@ from tests.proof.strokes import burst, flip
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from numpy.typing import NDArray
+
     from tests.benchmarks.codes import Code
+
+    Bytes2d = NDArray[np.uint8]
+    Stroke = Callable[[Bytes2d, int, np.random.Generator], None]
 
 FLIPS = (1, 2, 3, 4, 8, 16, 32, 64)
 BURST_BITS = (1, 2, 8, 9, 32, 64, 65, 128, 256, 512)
@@ -63,18 +69,18 @@ def measure_damage(sizes: Sequence[int], trials: int, *, bursts: bool) -> list[l
     """Return for each code what it makes of so many flips, or of bursts of so many bits."""
     data = np.random.default_rng(1).bytes(SIZES_BYTES[0])
     stroke = burst if bursts else flip
+
+    def trials_of(code: Code) -> int:
+        return max(1, trials // (_SLOW_SHARE if code.name == _SLOW else 1))
+
     return [
-        [
-            try_code(
-                code,
-                data,
-                lambda rows, random, size=size: stroke(rows, size, random),  # type: ignore[misc]  # bound now
-                max(1, trials // (_SLOW_SHARE if code.name == _SLOW else 1)),
-            )
-            for size in sizes
-        ]
+        [try_code(code, data, partial(_strike, stroke, size), trials_of(code)) for size in sizes]
         for code in CODES
     ]
+
+
+def _strike(stroke: Stroke, size: int, rows: Bytes2d, random: np.random.Generator) -> None:
+    stroke(rows, size, random)
 
 
 def seconds_of(call: Callable[[], object]) -> float:
@@ -97,8 +103,8 @@ def print_speeds(size_bytes: int) -> None:
     write(f"{'verify / memcpy':>18}{'verify / CRC-32C':>18}\n")
     for code in CODES:
         stored = code.protect(data)
-        protect = seconds_of(lambda code=code: code.protect(data))  # type: ignore[misc]  # bound now
-        verify = seconds_of(lambda code=code, stored=stored: code.recover(stored, size_bytes))  # type: ignore[misc]  # bound now
+        protect = seconds_of(partial(code.protect, data))
+        verify = seconds_of(partial(code.recover, stored, size_bytes))
         space = len(stored) / size_bytes - 1
         write(f"{code.name:24}{space:9.3%}{gigabytes / protect:7.3f} GB/s")
         write(f"{gigabytes / verify:7.3f} GB/s{verify / copy:16.1f} x{verify / check:16.1f} x\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sealedbeam.pipeline.integrity import block as block_module
@@ -106,11 +108,10 @@ def test_believing_a_correction_without_the_digest_is_seen(monkeypatch: pytest.M
 def test_accepting_what_nobody_sent_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """A consumer that trusts any good seal accepts stale and swapped records."""
 
-    def trusting(crossing: object, opened: object, sent: object, attempt: int) -> set[int]:
-        del sent
-        for found in opened.found:  # type: ignore[attr-defined]  # the ladder's own, taken as they come
+    def trusting(crossing: Any, opened: Any, _: object, attempt: int) -> set[int]:
+        for found in opened.found:
             accepted = ladder.Accepted(found, Outcome.INTACT, attempt)
-            crossing.accepted[found.identity] = accepted  # type: ignore[attr-defined]  # likewise
+            crossing.accepted[found.identity] = accepted
         return set()
 
     monkeypatch.setattr(ladder, "_accept", trusting)
