@@ -12,7 +12,7 @@ INSTALLED := .venv/installed
 FUZZER    := .venv/fuzzer
 LINKS     := .links/sealedbeam
 PACKAGES  := pipeline faults monitoring
-CHECKED   := $(PACKAGES) tests seeds
+CHECKED   := $(PACKAGES) tests seeds examples
 CRAWLED   := demo/crawl
 DEMO      := demo/index
 FLIPS     := configs/scenarios/bitflips.yaml
@@ -62,7 +62,7 @@ format: $(INSTALLED) ## bring the source into its format
 types: $(INSTALLED) ## strict types, tests included
 	mkdir -p $(LINKS)
 	for package in $(PACKAGES); do ln -sfn ../../$$package $(LINKS)/$$package; done
-	MYPYPATH=.links:. $(BIN)/mypy $(LINKS) tests seeds
+	MYPYPATH=.links:. $(BIN)/mypy $(LINKS) tests seeds examples
 
 pytest: $(INSTALLED) ## the tests alone, on two cores
 	$(BIN)/pytest -n 2 --ignore=tests/servers --ignore=tests/browser --ignore=tests/flink

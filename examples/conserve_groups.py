@@ -5,7 +5,7 @@
 Groups visits by hour and page. The values travel sealed through the shuffle. For each hour and
 letter of the alphabet the ledger has one line: visits in, out and set aside, with the sums of their
 digests; if one does not add up, the job fails and names the hour.
-"""  # noqa: INP001 - a script, not a package
+"""
 
 from __future__ import annotations
 

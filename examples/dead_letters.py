@@ -6,7 +6,7 @@
 The first run seals readings, converts them under guard, and writes what cannot be converted to
 `damaged-*.jsonl`: reason, exception, step, and the bytes in base64. The second one takes such a
 file, lets `repair` have a look at the bytes, and sends them through the same steps once more.
-"""  # noqa: INP001 - a script, not a package
+"""
 
 from __future__ import annotations
 

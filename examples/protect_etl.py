@@ -4,7 +4,7 @@
 
 Reads orders, adds up what each customer owes, writes the totals. A line that makes the parser raise
 goes to the dead letters, with the line and the exception's name; the others go on.
-"""  # noqa: INP001 - a script, not a package
+"""
 
 from __future__ import annotations
 

@@ -43,19 +43,6 @@ def publish(root: Path, totals: LedgerTotals, summary: Mapping[str, Any], comman
         _replace(root / name, data)
 
 
-def publish_crawl(
-    root: Path, totals: LedgerTotals, summary: Mapping[str, Any], command: str
-) -> None:
-    """Write metrics.prom into the folder of a crawl, and faults.prom under a scenario.
-
-    Args and errors as of `publish`.
-    """
-    view = read_view(root, totals, summary, command)
-    _replace(root / METRICS, render_ledger(view))
-    if view.campaign is not None:
-        _replace(root / TRUTH, render_truth(view.campaign))
-
-
 def _replace(path: Path, data: bytes) -> None:
     """Make `data` the content of `path`: a reader sees the old content or the new, never a part."""
     aside = path.with_name(f".{path.name}.{os.getpid()}.attempt")

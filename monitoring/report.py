@@ -17,6 +17,8 @@ from .plots import Lane, draw_timeline
 from .timeline import build_timeline, fitting_window_seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from sealedbeam.pipeline.integrity.ledger import Cell
 
     from .view import Campaign, SetAside, View
@@ -62,7 +64,7 @@ def render_report(view: View) -> bytes:
     """Return the page."""
     sections = [
         ("Verdict", _show_verdict(view)),
-        ("What came in", _show_inputs(view)),
+        ("What came in", _show_inputs(view) if "pages" in view.summary else _show_answers(view)),
         ("What happened on the way", _show_hops(view)),
         ("What was set aside, and why", _show_set_aside(view)),
     ]
@@ -137,6 +139,38 @@ def _show_inputs(view: View) -> Markup:
     )
 
 
+def _show_answers(view: View) -> Markup:
+    """Return what a crawl asked for, and what it was told."""
+    summary = view.summary
+    figures = [
+        ("rounds", summary["rounds"]),
+        ("requests", sum(summary["fetches"].values())),
+        ("records archived", summary["records"]),
+        ("bytes of bodies", summary["bytes"]),
+        ("links found", summary["links"]),
+        ("answers damaged on the way and fetched again", summary["refetched"]),
+        *((f"links not followed: {reason}", n) for reason, n in summary["links_left"].items()),
+    ]
+    return join(
+        (
+            table((), ((name, f"{number:,}") for name, number in figures)),
+            *(
+                join((tag("h2", title), table((head, "number"), _count_rows(summary[key]))))
+                for title, head, key in (
+                    ("What is known of the addresses", "state", "states"),
+                    ("Why addresses are not archived", "reason", "reasons"),
+                )
+                if summary[key]
+            ),
+        )
+    )
+
+
+def _count_rows(counts: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+    for name, number in counts.items():
+        yield name, f"{number:,}"
+
+
 def _show_hops(view: View) -> Markup:
     clusters = sum_by_cluster(view)
     rows = [_show_cell(hop, "all", account.total()) for hop, account in view.hops.items()]
@@ -177,7 +211,7 @@ def _show_time(view: View) -> Markup:
 
 
 def _show_set_aside(view: View) -> Markup:
-    rejected = view.summary["pages"]["rejected"]
+    rejected = view.summary.get("pages", {}).get("rejected", {})
     counts = [(stage, reason, f"{number:,}") for (stage, reason), number in view.set_aside.items()]
     counts += [("parse", f"rejected: {name}", f"{number:,}") for name, number in rejected.items()]
     if not counts:
@@ -230,4 +264,6 @@ def _show_command(view: View) -> Markup:
         ("seconds", str(view.summary.get("seconds", ""))),
     ]
     note = "The same inputs and options give the same bytes, whatever the number of workers."
+    if "pages" not in view.summary:
+        note = "The same command goes on with the crawl; what servers answer is theirs to say."
     return join((tag("pre", view.command), table((), rows), tag("p", note, class_="dim")))

@@ -16,7 +16,8 @@ config       options, checked, and their hash
 options      options from a file and a command line, every mistake told
 yaml_files   YAML that people write
 run_config   the file of `run`: a crawl and its index
-filesystems  finds and opens input files
+filesystems  finds and opens inputs, names outputs
+objects, objects_s3, objects_gs  s3:// and gs://, and whatever else Beam opens
 errors       the errors that end a job
 cli          the command line
 arguments    parts the words of a command line

@@ -144,11 +144,8 @@ class CommandConfig(RunConfig, JobConfig):
     ] = "direct"
     beam: Annotated[
         dict[str, StrictStr | StrictInt | StrictBool],
-        Field(
-            default_factory=dict,
-            description="options of Beam by name: text in quotes, whole numbers, true or false",
-        ),
-    ]
+        Field(description="options of Beam by name: text in quotes, whole numbers, true or false"),
+    ] = {}
     keep_runs: Annotated[bool, Field(description="true or false")] = False
 
     @property

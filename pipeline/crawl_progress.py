@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .display import quantity
 from .progress import Display
 
 if TYPE_CHECKING:
@@ -58,14 +59,11 @@ class CrawlTally:
         rate = (counts["pages"] - self.pages_before) / max(1e-9, now_seconds - self.phase_seconds)
         text = self.phase
         if self.tasks:
-            text += f"  {self.done:,}/{self.tasks:,} addresses"
-            text += f" of {hosts:,} host{'' if hosts == 1 else 's'}"
-        text += f"  {counts['pages']:,} pages"
+            text += f"  {self.done:,}/{self.tasks:,} addresses of {quantity(hosts, 'host')}"
+        text += f"  {quantity(counts['pages'], 'page')}"
         if self.tasks:
             text += f" ({rate:,.0f}/s)"
-        failures = counts["failures"]
-        text += f"  {format_bytes(counts['bytes'])}  {failures:,} failure"
-        return text if failures == 1 else f"{text}s"
+        return f"{text}  {format_bytes(counts['bytes'])}  {quantity(counts['failures'], 'failure')}"
 
     def _of_round(self, name: str) -> int:
         return sum(figures[name] for figures in self.told.values())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .console import complain, show
 from .crawl_progress import format_bytes
-from .display import describe_faults, describe_hops, to_json
+from .display import describe_faults, describe_hops, quantity, to_json
 from .errors import IntegrityError
 from .index.snippets import printable
 
@@ -34,9 +34,9 @@ def describe_crawl(summary: dict[str, Any], output: str) -> str:
     others = {state: n for state, n in states.items() if state not in _PAGES}
     lines = [
         (
-            f"{pages:,} page{'' if pages == 1 else 's'} in {summary['rounds']:,} "
-            f"round{'' if summary['rounds'] == 1 else 's'}: {_list(states, _PAGES)}; "
-            f"{summary['records']:,} answers archived, bodies of {format_bytes(summary['bytes'])}"
+            f"{quantity(pages, 'page')} in {quantity(summary['rounds'], 'round')}: "
+            f"{_list(states, _PAGES)}; {quantity(summary['records'], 'answer')} archived, "
+            f"bodies of {format_bytes(summary['bytes'])}"
         )
     ]
     if others:
@@ -44,16 +44,21 @@ def describe_crawl(summary: dict[str, Any], output: str) -> str:
     if summary["reasons"]:
         lines.append(f"reasons: {_list(summary['reasons'])}")
     left = f"; not followed: {_list(summary['links_left'])}" if summary["links_left"] else ""
-    lines += [f"{summary['links']:,} links found{left}", "", *describe_hops(summary["hops"]), ""]
+    lines += [
+        f"{quantity(summary['links'], 'link')} found{left}",
+        "",
+        *describe_hops(summary["hops"]),
+        "",
+    ]
     if summary["refetched"]:
         lines.append(
-            f"{summary['refetched']:,} answers were damaged on their way to the archive, "
-            "set aside, and asked for again"
+            f"damaged on the way to the archive, set aside and asked for again: "
+            f"{quantity(summary['refetched'], 'answer')}"
         )
     lines += describe_faults(summary.get("faults"))
     lines += [
         f"ledger: {summary['ledger']}; status: {summary['status']}; {summary['seconds']:.1f} s",
-        f"archives: {output}/warc",
+        f"archives: {output}/warc   report: {output}/report.html   metrics: {output}/metrics.prom",
     ]
     return "\n".join(lines)
 
@@ -61,7 +66,7 @@ def describe_crawl(summary: dict[str, Any], output: str) -> str:
 def describe_crawl_audit(report: CrawlAudit) -> str:
     """Return the findings of an audit of a crawl and what it looked at."""
     number = len(report.findings)
-    verdict = f"{number:,} finding{'' if number == 1 else 's'}" if number else "all intact"
+    verdict = quantity(number, "finding") if number else "all intact"
     if not report.sealed:
         verdict += " as stored; nothing was sealed on the way, so what came in wrong is unknown"
     return "\n".join(

@@ -27,7 +27,8 @@ def to_json(value: Any, indent: int | None = 1) -> str:
     return json.dumps(value, indent=indent).replace("\x7f", "\\u007f")
 
 
-def _count(number: int, noun: str) -> str:
+def quantity(number: int, noun: str) -> str:
+    """Return a number and what it counts, in the plural where that is right."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
@@ -37,12 +38,12 @@ def describe_summary(summary: dict[str, Any], output: str) -> str:
     rejected = ", ".join(f"{number} {reason}" for reason, number in pages["rejected"].items())
     lines = [
         (
-            f"{_count(pages['read'], 'page')} read: {pages['indexed']:,} indexed, "
+            f"{quantity(pages['read'], 'page')} read: {pages['indexed']:,} indexed, "
             f"{pages['duplicate']:,} duplicate, {sum(pages['rejected'].values()):,} rejected"
             f"{f' ({rejected})' if rejected else ''}, {pages['quarantined']:,} quarantined"
         ),
         (
-            f"{_count(inputs['damaged_regions'], 'damaged region')} in the input; digests "
+            f"{quantity(inputs['damaged_regions'], 'damaged region')} in the input; digests "
             f"{inputs['digest_good']:,} good, {inputs['digest_absent']:,} absent, "
             f"{inputs['digest_bad']:,} bad"
         ),
@@ -97,7 +98,7 @@ def _audited(found: dict[str, Any] | None) -> list[str]:
         return []
     lines = [
         (
-            f"audit: {_count(found['audited'], 'page')} computed again: {found['agreed']:,} "
+            f"audit: {quantity(found['audited'], 'page')} computed again: {found['agreed']:,} "
             f"agreed, {found['outvoted']:,} outvoted, {found['undecided']:,} undecided"
         )
     ]
@@ -113,8 +114,8 @@ def _against_lists(inputs: dict[str, Any]) -> list[str]:
         return []
     return [
         (
-            f"against the lists: {_count(inputs['missing_records'], 'record')} missing, "
-            f"{inputs['unlisted_records']:,} unlisted; {_count(inputs['missing_files'], 'file')} "
+            f"against the lists: {quantity(inputs['missing_records'], 'record')} missing, "
+            f"{inputs['unlisted_records']:,} unlisted; {quantity(inputs['missing_files'], 'file')} "
             f"missing, {inputs['wrong_checksums']:,} with another checksum"
         )
     ]
@@ -135,7 +136,7 @@ def describe_differences(differences: dict[str, list[Any]]) -> str:
 
 def describe_results(results: Results) -> str:
     """Return the hits of a search."""
-    lines = [f"{_count(results.total, 'document')} found for {printable(results.query)}"]
+    lines = [f"{quantity(results.total, 'document')} found for {printable(results.query)}"]
     if not results.total and results.query.count('"') > 1:
         lines.append("Words in quotes must stand side by side; without quotes any of them counts.")
     for hit in results.hits:
@@ -146,15 +147,15 @@ def describe_results(results: Results) -> str:
 
 def describe_audit(report: Audit) -> str:
     """Return the findings of an audit and what it looked at."""
-    verdict = _count(len(report.findings), "finding") if report.findings else "all intact"
+    verdict = quantity(len(report.findings), "finding") if report.findings else "all intact"
     if not report.sealed:
         verdict += " as stored; nothing was sealed on the way, so what came in wrong is unknown"
     return "\n".join(
         (
             *(f"DAMAGED  {printable(finding)}" for finding in report.findings),
             (
-                f"{_count(report.files, 'file')}, {_count(report.bytes, 'byte')}, "
-                f"{_count(report.documents, 'document')} "
+                f"{quantity(report.files, 'file')}, {quantity(report.bytes, 'byte')}, "
+                f"{quantity(report.documents, 'document')} "
                 f"against their seals, ledger added up again: {verdict}"
             ),
         )

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from apache_beam.io.gcp.gcsio import create_storage_client
 from apache_beam.options.pipeline_options import PipelineOptions
-from google.api_core.exceptions import RequestRangeNotSatisfiable
-from google.cloud.storage.retry import DEFAULT_RETRY
+from google.api_core import exceptions  # type: ignore[import-untyped]  # untyped
+from google.cloud.storage.retry import DEFAULT_RETRY  # type: ignore[import-untyped]  # untyped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ class GoogleClient:
             data: bytes = self._blob(bucket, key).download_as_bytes(
                 start=offset or None, end=last, raw_download=True
             )
-        except RequestRangeNotSatisfiable:
+        except exceptions.RequestRangeNotSatisfiable:
             return b""
         return data
 

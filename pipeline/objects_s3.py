@@ -5,10 +5,15 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-import boto3  # noqa: F401 - Beam's module loads without it, and fails when it is used
+# Beam's module loads without boto3, and fails when it is used.
+import boto3  # type: ignore[import-untyped]  # noqa: F401 - see above; it has no types
 from apache_beam.io.aws.clients.s3.boto3_client import Client as BeamClient
 from apache_beam.options.pipeline_options import PipelineOptions
-from botocore.exceptions import ClientError, IncompleteReadError, ReadTimeoutError
+from botocore.exceptions import (  # type: ignore[import-untyped]  # it has no types
+    ClientError,
+    IncompleteReadError,
+    ReadTimeoutError,
+)
 
 from .integrity.checksum import crc32c
 

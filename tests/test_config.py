@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sealedbeam.pipeline.arguments import beam_flags
 from sealedbeam.pipeline.config import (
     CommandConfig,
     JobConfig,
@@ -17,6 +18,8 @@ from sealedbeam.pipeline.config import (
 )
 from sealedbeam.pipeline.errors import UsageError
 from sealedbeam.pipeline.integrity.ladder import OnDamage
+
+from tests.support.jobs import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,6 +60,22 @@ def test_file_takes_all_options_of_the_command(tmp_path: Path) -> None:
     assert load_config(write(tmp_path, "cluster: south"), {}).cluster == "south"
 
 
+def test_shipped_configurations_of_runners() -> None:
+    """Each file in configs/runners can be loaded, and its options are Beam's."""
+    files = sorted((ROOT / "configs" / "runners").glob("*.yaml"))
+    assert "flink" in [path.stem for path in files]
+    assert all(load_config(path, {}).beam for path in files)
+    config = load_config(ROOT / "configs" / "runners" / "flink.yaml", {})
+    assert (config.is_flink, config.is_local, config.workers) == (True, False, 2)
+    flags = beam_flags(config.beam)
+    assert {"--environment_type=EXTERNAL", "--streaming", "--max_bundle_size=1"} <= set(flags)
+
+
+def test_options_of_beam_as_words() -> None:
+    """Options by name become what one would type; a true one needs no value, a false one goes."""
+    assert beam_flags({"a": "b c", "d": 1, "e": True, "f": False}) == ["--a=b c", "--d=1", "--e"]
+
+
 def test_every_option_of_the_command_has_a_key() -> None:
     """What `index` takes as a flag can be said in a file, but for files and who watches."""
     from sealedbeam.pipeline.cli.index import index  # noqa: PLC0415 - it is heavy
@@ -91,6 +110,10 @@ def test_every_option_of_the_command_has_a_key() -> None:
         ("cluster: 'a b'", "cluster is 'a b'; allowed: a name of up to 40"),
         ("runner: ''", "runner is ''; allowed: direct, or the name"),
         (f"cluster: {'a' * 99}", "cluster is 'aaaaaaaaaaaaaaaaaaa"),
+        ("runner: flink\nbeam: here", "beam is 'here'; allowed: options of Beam by name: text"),
+        ("runner: flink\nbeam: {flink_version: 1.20}", "beam is {'flink_version': 1.2}; allowed"),
+        ("runner: flink\nbeam: {parallelism: 2}", "beam sets parallelism; give the number of"),
+        ("beam: {streaming: true}", "beam has no effect with the local runner"),
         ("sead: 1", "sead is not known; did you mean seed?"),
         ("protecton: none\nsead: 1", "protecton is not known; did you mean protection?; sead is"),
         ("colour: red", "colour is not known; known are protection, on_damage"),

@@ -45,11 +45,11 @@ def play(stream: io.StringIO, *, quiet: bool = False) -> str:
         display.note({"lost_worker": 7})
         display.note(told("fetch-0001-000", 2))
         display.note({"done": "fetch-0001-000"})
-        display.begin("round 1: compared", 0)
+        display.begin("round 1: folding", 0)
         display.begin("waiting 60 s for what is to be tried again", 0)
         display.begin("round 2", 1)
         display.note(told("fetch-0002-000", 1))
-        display.begin("round 2: compared", 0)
+        display.begin("round 2: folding", 0)
     return stream.getvalue()
 
 
@@ -147,8 +147,8 @@ def test_a_summary_says_what_a_stranger_wants_to_know() -> None:
         "hop          records    intact corrected   retried   dropped",
         "fetch              9         6         1         0         2",
         "",
-        "2 answers were damaged on their way to the archive, set aside, and asked for again",
+        "damaged on the way to the archive, set aside and asked for again: 2 answers",
         "faults: 3 injected = 1 corrected + 0 retried + 2 dropped + 0 masked + 0 escaped",
         "ledger: balanced; status: complete; 1.2 s",
-        "archives: crawl/warc",
+        "archives: crawl/warc   report: crawl/report.html   metrics: crawl/metrics.prom",
     ]

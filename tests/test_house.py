@@ -20,14 +20,15 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("pipeline", "faults", "monitoring")
 PRODUCT = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
-SOURCES = [*PRODUCT, *TESTS, *sorted((ROOT / "seeds").glob("*.py"))]
+SCRIPTS = sorted(path for name in ("seeds", "examples") for path in (ROOT / name).glob("*.py"))
+SOURCES = [*PRODUCT, *TESTS, *SCRIPTS]
 FOLDERS = sorted({path.parent for path in PRODUCT})
 DOCUMENTS = sorted(
     [
         *ROOT.glob("*.md"),
         *(
             path
-            for name in (*PACKAGES, "configs", "seeds", "tests")
+            for name in (*PACKAGES, "configs", "examples", "seeds", "tests")
             for path in (ROOT / name).rglob("*.md")
         ),
     ]

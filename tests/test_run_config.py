@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
 from sealedbeam.pipeline.cli.crawl import crawl
+from sealedbeam.pipeline.cli.run import run
 from sealedbeam.pipeline.errors import UsageError
 from sealedbeam.pipeline.integrity.ladder import OnDamage
 from sealedbeam.pipeline.jobs.crawl.config import CRAWL_OPTIONS
 from sealedbeam.pipeline.run_config import load_run
+
+from tests.support.jobs import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,3 +105,17 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     text = (CRAWL + INDEX).replace("depth: 3", "depth: x").replace("workers: 3", "workers: y")
     with pytest.raises(UsageError, match=r"line 6: crawl\.depth is 'x'.*line 11: index\.workers"):
         load_run(write(tmp_path, text))
+
+
+def test_the_examples_are_runs(tmp_path: Path) -> None:
+    """The files that README and help show are read, and so is the configuration of the demo."""
+    shown = re.findall(r"```yaml\n(crawl:.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    help_text = inspect.cleandoc(run.help or "")
+    shown.append(textwrap.dedent(help_text[help_text.index("  crawl:") : help_text.rindex("\b")]))
+    assert len(shown) == 2
+    for text in shown:
+        plan = load_run(write(tmp_path, text))
+        assert (plan.crawl.pages, plan.index.output) == (1000, tmp_path / "index")
+    demo = CRAWL_OPTIONS.load(ROOT / "configs" / "demo.yaml", {})
+    assert demo.scenario is not None
+    assert demo.scenario.is_file()

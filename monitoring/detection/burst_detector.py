@@ -10,7 +10,8 @@ open at a time, and one alarm of the other kinds for each cluster.
 
 * `burst` (cluster None): the counts of the last ten minutes are so much likelier with a burst than
   without that chance does so a few times a year (`burst_odds`), and likelier by far than with a
-  change of any one cluster. Where one cluster has changed, the others alone may show a burst.
+  change of any one cluster. Where one or two clusters have changed, the others alone may show a
+  burst; those that have changed have no baseline then until it is learned anew.
   `clusters` are those that face the source and have an excess of their own. The direction is the
   point of the Earth above which the source stood at the onset. The onset may move with an update.
 * `sick_machine` (cluster set): one machine errs again and again. Until that ends, and from the
@@ -117,8 +118,8 @@ class BurstDetector:
         self._guard = self._bins(_GUARD_SECONDS)
         lengths = [self._bins(seconds) for seconds in window_weights]
         self._windows, places = np.unique(lengths, return_inverse=True)
-        self._weights = np.bincount(places, list(window_weights.values()))
-        self._weights /= self._weights.sum()
+        weights = np.bincount(places, list(window_weights.values())).astype(np.float64)
+        self._weights = weights / weights.sum()
         self._kept = self._duration_max + 2 * int(self._windows[-1]) + 2 * self._guard
         self._positions = _positions(ordered)
         self._sources = fibonacci_cap(_NORTH, 180.0, _SOURCES)
@@ -192,13 +193,22 @@ class BurstDetector:
         found = self._find(counts, expected)
         if found is None:
             return []
-        self._burst = self._tracker.begin(*found)
+        window, sigma, changed = found
+        if changed.any():
+            self._history.restart(changed)
+        self._burst = self._tracker.begin(window, sigma)
         self._history.hold(min(self._burst.baseline_row, self._burst.onset_row))
         self._updated_row = stop
         return [self._burst_alarm(self._burst)]
 
-    def _find(self, counts: Floats, expected: Floats) -> tuple[int, float] | None:
-        """Return the best window, in bins, and the significance in it, None of no burst."""
+    def _find(
+        self, counts: Floats, expected: Floats
+    ) -> tuple[int, float, NDArray[np.bool_]] | None:
+        """Return the best window, in bins, and the significance in it, None of no burst.
+
+        Last come the clusters left out of account, because they have changed by themselves.
+        """
+        changed = np.zeros(len(self._names), bool)
         for _ in range(_CHANGED_ALONE_MAX + 1):
             odds = burst_log_odds(counts, expected, self._response, self._squared, self._weights)
             if total_log(odds) < self._threshold:
@@ -207,9 +217,9 @@ class BurstDetector:
             mean_gain, gain = mean_burst_gain(counts[best], expected[best], self._response)
             alone = strongest_alone(counts, expected)
             if mean_gain - alone.log_likelihood >= self._beyond_one:
-                return int(self._windows[best]), sqrt(2 * gain)
-            others = ~self._only(alone.cluster)
-            counts, expected = counts * others, expected * others
+                return int(self._windows[best]), sqrt(2 * gain), changed
+            changed = changed | self._only(alone.cluster)
+            counts, expected = counts * ~changed, expected * ~changed
         return None
 
     def _follow(self) -> list[Alarm]:

@@ -3,8 +3,10 @@
 Counts are Poisson with mean m (1 + A r(s)), as in `network_filter`. The amplitude has a flat prior
 and is integrated out by Laplace's method, the direction has a flat prior on the sphere. The answer
 is the posterior's mean direction; its uncertainty is the radius around it that holds 90 % of the
-posterior, so that over bursts from anywhere it covers the truth nine times in ten as far as the
-model holds. Clusters that saw nothing tell as much as those that did.
+posterior, widened by a systematic twentieth: the onset is fitted to the same counts, which the
+posterior does not know of. Over 1,668 simulated bursts seen by the whole detector, two fleets, 6 to
+600 counts a minute, the bare radius held the truth in 0.887 of cases and the widened one in 0.905.
+Clusters that saw nothing tell as much as those that did.
 
 The grid first covers the sphere and then, ever finer, the cap that the posterior leaves, until its
 spacing is small against the radius: no floor under the error.
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 CONFIDENCE = 0.9
+SYSTEMATIC_FACTOR = 1.05
+_RADIUS_MAX_DEGREES = 180.0
 _POINTS = 1000
 _REFINEMENTS_MAX = 4
 _SPACINGS_PER_RADIUS = 8
@@ -80,7 +84,8 @@ def localise(counts: Floats, expected: Floats, positions: Floats, exponent: floa
         cap_degrees = next_cap
     response = _mean_response(positions, centre[None, :], exponent)
     amplitude = float(profile_amplitude(counts, expected, response)[0])
-    return Place(centre, amplitude, radius, float(np.sqrt(2 * best_gain)))
+    stated = min(_RADIUS_MAX_DEGREES, SYSTEMATIC_FACTOR * radius)
+    return Place(centre, amplitude, stated, float(np.sqrt(2 * best_gain)))
 
 
 def _mean_response(positions: Floats, sources: Floats, exponent: float) -> Floats:

@@ -38,7 +38,7 @@ class CrawlWatcher:
         return self._faults.judge_faults(figures, sealed=sealed)
 
     def publish(self, context: CrawlContext, totals: CrawlTotals, summary: dict[str, Any]) -> None:
-        """Write metrics.prom, and under a scenario faults.prom."""
-        from sealedbeam.monitoring.publish import publish_crawl
+        """Write metrics.prom and report.html, and under a scenario faults.prom."""
+        from sealedbeam.monitoring.publish import publish
 
-        publish_crawl(Path(context.output), totals, summary, self.command)
+        publish(Path(context.output), totals, summary, self.command)

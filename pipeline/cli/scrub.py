@@ -26,7 +26,9 @@ _SCHEME = re.compile(r"(\d{1,3})\+(\d{1,3})")
 
 
 @click.command(cls=Command)
-@click.argument("folder", type=NamedPath(path_type=Path, exists=True, file_okay=False))
+@click.argument(
+    "folder", type=NamedPath(path_type=Path, exists=True, file_okay=False), metavar="DIR"
+)
 @click.option("--repair", is_flag=True, help="Make what is damaged again, from parity.")
 @click.option("--protect", is_flag=True, help="Make parity, once everything is intact.")
 @click.option(

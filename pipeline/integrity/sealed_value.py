@@ -12,14 +12,15 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from .block import LossReason, seal_record
+from .block import LossReason
+from .checksum import active_provider, digest128
 from .correction import Method, mend
-from .layout import frame_prefix
 
 if TYPE_CHECKING:
     from .protection import Protection
 
 _SEAL = struct.Struct("<I16s")
+_LENGTH = struct.Struct("<I")
 VALUE_OVERHEAD_BYTES = _SEAL.size
 
 
@@ -27,7 +28,13 @@ def seal_value(identity: bytes, payload: bytes, protection: Protection) -> bytes
     """Return `payload` behind the seal that binds it to `identity`; as it is under `none`."""
     if not protection.seals:
         return payload
-    return _SEAL.pack(*seal_record(identity, payload)) + payload
+    frame = b"".join((_prefix(identity, len(payload)), payload))
+    return _SEAL.pack(active_provider().of_bytes(frame), digest128(frame)) + payload
+
+
+def _prefix(identity: bytes, payload_bytes: int) -> bytes:
+    """Return what `layout.frame_prefix` returns; values come one by one, so each call counts."""
+    return _LENGTH.pack(len(identity)) + identity + _LENGTH.pack(payload_bytes)
 
 
 def sealed_digest(data: bytes, protection: Protection) -> bytes:
@@ -45,8 +52,11 @@ def open_value(
     if len(data) < VALUE_OVERHEAD_BYTES:
         return LossReason.TRUNCATED
     crc, digest = _SEAL.unpack_from(data)
-    prefix = frame_prefix(identity, len(data) - VALUE_OVERHEAD_BYTES)
-    frame = b"".join((prefix, memoryview(data)[VALUE_OVERHEAD_BYTES:]))
+    prefix = _prefix(identity, len(data) - VALUE_OVERHEAD_BYTES)
+    payload = data[VALUE_OVERHEAD_BYTES:]
+    frame = prefix + payload
+    if digest128(frame) == digest and active_provider().of_bytes(frame) == crc:
+        return payload, None
     mended = mend(frame, crc, digest, correct=protection.corrects)
     # A flip that is put back in the prefix would mean another identity than the one it has.
     if mended is None or mended.data[: len(prefix)] != prefix:

@@ -5,6 +5,7 @@ prepare         looks at the inputs, claims the output folder
 lock            one writer for one folder
 context         what every task of a job knows
 store, files    durable objects with content-addressed names
+object_store    the same on s3:// and gs://
 entry           a task's entry in the ledger
 reading         reads a part past records that must not be read
 arrival         counts what is read, and sets aside what is no page

@@ -126,7 +126,8 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 def listen(address: str, orders: queue.SimpleQueue[tuple[str, Any]]) -> tuple[Any, int]:
     """Take orders over gRPC at `address`; returns the server and its port."""
-    import grpc  # noqa: PLC0415 - it and Beam take a second: first the workers of a killed pool
+    # It and Beam take a second: first come the workers of a killed pool.
+    import grpc  # type: ignore[import-untyped]  # noqa: PLC0415 - has no types
     from apache_beam.portability.api import (  # noqa: PLC0415
         beam_fn_api_pb2,
         beam_fn_api_pb2_grpc,

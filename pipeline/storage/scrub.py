@@ -132,6 +132,7 @@ class _Scrub:
         self._pace = Pace(options.rate)
         self._report = Report(begun=round(time.time(), 3), recorded=os.access(root, os.W_OK))
         self._subject = read_subject(root)
+        self._looked_at: set[str] = {*MANIFESTS, *PARITIES}
         self._progress: Progress | None = None
         if self._report.recorded and options.only is None:
             self._progress = Progress(root, self._subject.identity, self._report.begun)
@@ -173,6 +174,7 @@ class _Scrub:
                 self._find(condition.path, condition.problem)
             elif self._progress is not None:
                 self._progress.note(condition.path)
+        self._looked_at |= {file.path for file in files}
         report.findings.sort(key=lambda finding: finding.path)
         report.files, report.bytes = len(todo), done
         report.seconds = round(time.monotonic() - started, 3)
@@ -197,6 +199,9 @@ class _Scrub:
         self._subject = read_subject(self._root)
         if knew_nothing and self._subject.manifest.data is not None:
             # It was made again from its group: only now the rest can be verified by it.
+            if self._progress is not None:
+                self._progress.end()
+                self._progress = None
             self._verify()
             self._repair_findings()
             self._subject = read_subject(self._root)
@@ -268,7 +273,7 @@ class _Scrub:
         append_history(self._root, {"ended": round(time.time(), 3), **record})
         if self._options.repair:
             damaged = {finding.path for finding in report.findings if finding.is_open}
-            drop_kept(self._root, {*self._subject.expected, *MANIFESTS, *PARITIES} - damaged)
+            drop_kept(self._root, self._looked_at - damaged)
         for folder in (self._root, self._root / FOLDER):
             for left in folder.glob(f".*{TEMPORARY_SUFFIX}"):  # by a scrub that was killed
                 left.unlink()

@@ -8,6 +8,7 @@ a file is shorter; in a stripe it counts as filled up with zeros that nobody sto
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 STRIP_BYTES_MIN: Final = 1 << 12
 STRIP_BYTES_MAX: Final = 1 << 16
 _STRIPS_WANTED = 128
+_OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 _BEHIND_BYTES = 1 << 23  # how much of what was read is let go of at a time
 
 
@@ -53,7 +55,11 @@ class StripFile:
     """
 
     def __init__(self, path: Path) -> None:
-        """Open `path`, if it is there and can be read; `refusal` says why not."""
+        """Open `path`, if it is there and can be read; `refusal` says why not.
+
+        Raises:
+            OSError: this process may open no more files, which says nothing of this one.
+        """
         self.refusal = ""
         self.size = 0
         self._descriptor: int | None = None
@@ -63,6 +69,8 @@ class StripFile:
             self.size = os.fstat(self._descriptor).st_size
             os.pread(self._descriptor, 0, 0)  # a folder can be opened, and not read
         except OSError as error:
+            if error.errno in _OUT_OF_DESCRIPTORS:
+                raise
             self.refusal = error.strerror or str(error)
         self._advise(0, 0, os.POSIX_FADV_DONTNEED)
 

@@ -17,13 +17,13 @@ def describe_scrub(report: Report) -> str:
     lines = [_describe_finding(finding) for finding in report.findings]
     if report.files_before:
         begun = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(report.begun))
-        lines.append(f"{report.files_before:,} files were found intact before: begun {begun} UTC")
+        lines.append(f"goes on from {begun} UTC: {_files(report.files_before)} found intact then")
     verdict = "all intact"
     if report.findings:
         mended = sum(not finding.is_open for finding in report.findings)
         verdict = f"{len(report.findings):,} damaged, {mended:,} of them repaired"
     lines.append(
-        f"{report.files:,} files, {report.bytes:,} bytes in {report.seconds:.1f} s "
+        f"{_files(report.files)}, {report.bytes:,} bytes in {report.seconds:.1f} s "
         f"({rate:,.0f} MB/s): {verdict}"
     )
     if report.parity is None:
@@ -38,6 +38,10 @@ def _describe_finding(finding: Finding) -> str:
         return f"REPAIRED  {finding.path} {finding.problem}"
     reason = f"; not repaired: {finding.repair}" if finding.repair else ""
     return f"DAMAGED   {finding.path} {finding.problem}{reason}"
+
+
+def _files(number: int) -> str:
+    return f"{number:,} file{'' if number == 1 else 's'}"
 
 
 def describe_progress(done_bytes: int, all_bytes: int, seconds: float) -> str:

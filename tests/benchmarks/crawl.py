@@ -169,10 +169,10 @@ def run_subject(
 
 
 def format_table(runs: Sequence[Run]) -> str:
-    """Return medians and ratios as a Markdown table; the first rival is what is compared with."""
+    """Return medians as a Markdown table, with ratios: by how much better than the first rival."""
     head = (
-        *("subject", "pages", "wall s", "pages/s", "CPU s / 1,000", "largest process MB"),
-        *("stored MB", "server CPU s / 1,000", "pages/s / rival", "rival's CPU / CPU"),
+        *("subject", "pages", "wall s", "pages/s", "CPU s / 1,000", "peak RSS MB", "stored MB"),
+        *("server CPU s", "speed ratio", "CPU ratio"),
     )
     by_subject: dict[str, dict[int, Run]] = {}
     for run in runs:

@@ -3,9 +3,9 @@
     python -m tests.benchmarks.kills --size 1GB --workers 8 --rounds 3
     python -m tests.benchmarks.kills --size 1GB --engine flink
 
-Each round runs the job undisturbed, then kills a share of its workers, each at a random moment of
-the time that it took. Nothing is asserted but that both make the same bytes. What a kill must cost
-is told beside it: the work that dies with the worker, as long as its task had been in hand.
+Each round runs the job undisturbed, then kills a share of its workers, each when a random number of
+parts has committed. Nothing is asserted but that both make the same bytes. What a kill must cost is
+told beside it: the work that dies with the worker, as long as its task had been in hand.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ PARTS = 200
 SHARE = 0.12
 LOCAL, FLINK = "local", "flink"
 _GLANCE_SECONDS = 0.01
-_SETTLED = 0.9  # kills lie in this share of the job's time: the end has no workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +61,15 @@ def children_of(pid: int) -> list[int]:
     return [int(word) for word in found.stdout.split()]
 
 
-def plan_kills(count: int, seconds: float, chance: random.Random) -> list[float]:
-    """Return `count` moments of a job that takes so many seconds, ascending."""
-    return sorted(chance.uniform(0.1, _SETTLED) * seconds for _ in range(count))
+def plan_kills(count: int, chance: random.Random) -> list[int]:
+    """Return `count` moments of a job, ascending: how many parts have committed by then."""
+    return sorted(chance.randrange(PARTS // 10, PARTS * 9 // 10) for _ in range(count))
 
 
 def run_job(
     words: Sequence[str],
-    moments: Sequence[float],
+    output: Path,
+    moments: Sequence[int],
     workers_of: Callable[[int], list[int]],
     chance: random.Random,
 ) -> tuple[float, int]:
@@ -77,14 +77,15 @@ def run_job(
 
     Args:
         words: the command line.
-        moments: when to kill one, in seconds from the start.
+        output: the folder that it writes to.
+        moments: when to kill one, in parts that have committed.
         workers_of: the ids of its workers, by the id of the command.
         chance: chooses among them.
     """
     started, left, kills = time.monotonic(), list(moments), 0
     with subprocess.Popen(words, stdin=subprocess.DEVNULL) as process:
         while process.poll() is None:
-            if left and time.monotonic() - started >= left[0]:
+            if left and len(list(output.glob("ledger/part-*.json"))) >= left[0]:
                 if workers := workers_of(process.pid):
                     with suppress(ProcessLookupError):
                         os.kill(chance.choice(workers), signal.SIGKILL)
@@ -122,50 +123,59 @@ def run_round(
     """Run a job undisturbed and with kills; `prefix` and `suffix` enclose its output folder."""
     with tempfile.TemporaryDirectory() as scratch:
         calm, torn = Path(scratch) / "calm", Path(scratch) / "torn"
-        undisturbed, _ = run_job([*prefix, str(calm), *suffix], (), workers_of, chance)
-        moments = plan_kills(kills, undisturbed, chance)
-        killed, done = run_job([*prefix, str(torn), *suffix], moments, workers_of, chance)
+        words = [*prefix, str(calm), *suffix]
+        undisturbed, _ = run_job(words, calm, (), workers_of, chance)
+        words, moments = [*prefix, str(torn), *suffix], plan_kills(kills, chance)
+        killed, done = run_job(words, torn, moments, workers_of, chance)
         if (calm / "manifest.json").read_bytes() != (torn / "manifest.json").read_bytes():
             raise SystemExit("the killed job has made another index")
         lines = (torn / "operations.jsonl").read_text().splitlines()
         return Round(undisturbed, killed, done, lost_seconds([json.loads(x) for x in lines]))
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the rounds; print each, and their medians as JSON."""
-    parser = argparse.ArgumentParser(description="What killed workers cost.")
-    parser.add_argument("--engine", choices=[LOCAL, FLINK], default=LOCAL)
-    parser.add_argument("--size", default="1GB", help="HTML in all: 100MB, 1GB")
-    parser.add_argument("--workers", type=int, default=8)
-    parser.add_argument("--kills", type=int, help="instead of 12 % of the workers")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
-    options = parser.parse_args(arguments)
+def run_rounds(options: argparse.Namespace) -> list[Round]:
+    """Run all rounds on one engine, telling of each."""
     archives, _ = build_corpus(options.size, options.cache)
     part_bytes = -(-sum(path.stat().st_size for path in archives) // PARTS)
     chance = random.Random(options.seed)
     words = command("index", *map(str, archives), "--part-bytes", str(part_bytes), "--quiet")
     workers, suffix = options.workers, ["--workers", str(options.workers)]
+    workers_of: Callable[[int], list[int]] = children_of
+    rounds: list[Round] = []
     with ExitStack() as stack:
-        workers_of = children_of
         if options.engine == FLINK:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            cluster = stack.enter_context(Cluster.start(folder))
-            workers = TASK_MANAGERS
-            suffix = ["--config", str(CONFIG), "--", *cluster.beam_options()]
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            cluster = stack.enter_context(Cluster.start(Path(folder)))
+            workers, suffix = TASK_MANAGERS, ["--config", str(CONFIG), "--"]
+            suffix += cluster.beam_options()
 
-            def workers_of(_pid: int) -> list[int]:
+            def workers_of_pools(_pid: int) -> list[int]:
                 return [pid for number in range(TASK_MANAGERS) for pid in cluster.workers(number)]
 
+            workers_of = workers_of_pools
+
         kills = options.kills or max(1, round(SHARE * workers))
-        rounds = []
         for number in range(options.rounds):
             rounds.append(run_round([*words, "--output"], suffix, kills, workers_of, chance))
             sys.stderr.write(f"round {number + 1}/{options.rounds}: {asdict(rounds[-1])}\n")
-    overhead = median(found.overhead for found in rounds)
-    result = {"engine": options.engine, "workers": workers, "overhead": round(overhead, 4)}
-    print(json.dumps(result | {"rounds": [asdict(found) for found in rounds]}))
+    return rounds
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the rounds; print each, and their median as JSON."""
+    parser = argparse.ArgumentParser(description="What killed workers cost.")
+    parser.add_argument("--engine", choices=[LOCAL, FLINK], default=LOCAL)
+    parser.add_argument("--size", default="1GB", help="HTML in all: 100MB, 1GB")
+    parser.add_argument("--workers", type=int, default=8, help="local ones; Flink has two")
+    parser.add_argument("--kills", type=int, help="instead of 12 %% of the workers")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
+    options = parser.parse_args(arguments)
+    rounds = run_rounds(options)
+    overhead = round(median(found.overhead for found in rounds), 4)
+    result = {"engine": options.engine, "overhead": overhead, "rounds": list(map(asdict, rounds))}
+    sys.stdout.write(f"{json.dumps(result)}\n")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import pytest
 from tests.benchmarks.detection import (
     Case,
     ideal_share,
+    run_alone,
     run_case,
     run_quiet,
     share_interval,
@@ -69,6 +70,16 @@ def test_trials_repeat() -> None:
     assert [outcome.alarms for outcome in first] == [1] * 3
     assert all((outcome.delay_seconds or 999) < 60 for outcome in first)
     assert all((outcome.error_degrees or 99) < 10 for outcome in first)
+    assert all(2 <= outcome.seen_by <= 10 for outcome in first)
+
+
+def test_a_cluster_alone_is_counted_when_told() -> None:
+    """Detectors that ask nothing against one cluster call its rise a burst; the usual do not."""
+    case = Case(WORLD, 60, 3.0)
+    detectors = warm_up(WORLD, 60, 5, 1)
+    assert run_alone(detectors, case, 1, 5) == 0
+    detectors[0]._beyond_one = -np.inf
+    assert run_alone(detectors, case, 1, 5) == 1
 
 
 def test_quiet_days_are_counted() -> None:

@@ -68,7 +68,7 @@ def test_a_crawl_that_is_killed_goes_on(tmp_path: Path) -> None:
                 line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
             )
             try:
-                process.wait(min(1.5 + attempt, 60))
+                process.wait(min(1.5 * 1.3**attempt, 60))
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.communicate()

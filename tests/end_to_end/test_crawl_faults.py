@@ -41,7 +41,7 @@ def crawl(folder: Path, web: LocalWeb) -> dict[str, Any]:
         *("--config", str(folder / "crawl.yaml")),
     )
     done = subprocess.run(
-        line, capture_output=True, text=True, check=False, env=environment(), timeout=120
+        line, capture_output=True, text=True, check=False, env=environment(), timeout=300
     )
     assert done.returncode == 0, done.stderr
     summary: dict[str, Any] = json.loads(done.stdout)

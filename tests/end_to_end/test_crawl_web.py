@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-HOSTS, PAGES, BROKEN_PERCENT = 200, 2_000, 10
+HOSTS, PAGES, BROKEN_PERCENT = 150, 1_500, 10
 
 
 class Clock:

@@ -32,7 +32,7 @@ def run(file: Path, code: int = 0, **options: Any) -> Any:
     """Give the command; return what it prints as JSON, or its error."""
     line = command("run", str(file), "--json")
     done = subprocess.run(
-        line, capture_output=True, text=True, check=False, env=environment(), timeout=120, **options
+        line, capture_output=True, text=True, check=False, env=environment(), timeout=300, **options
     )
     assert done.returncode == code, done.stderr
     return done.stderr if code else json.loads(done.stdout)

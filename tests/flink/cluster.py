@@ -43,8 +43,10 @@ _JOB_MANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntr
 _TASK_MANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
 _REPORTER = "org.apache.flink.metrics.prometheus.PrometheusReporterFactory"
 # What Flink's own scripts open to it in Java 17; quick to start, and modest.
-_OPENED = ("lang", "net", "io", "nio", "lang.reflect", "text", "time", "util", "util.concurrent")
-_OPENED += ("util.concurrent.atomic", "util.concurrent.locks")
+_OPENED = (
+    *("lang", "net", "io", "nio", "lang.reflect", "text", "time", "util", "util.concurrent"),
+    *("util.concurrent.atomic", "util.concurrent.locks"),
+)
 _JAVA_FLAGS = (
     "-XX:TieredStopAtLevel=1",
     "-XX:+UseSerialGC",
@@ -137,8 +139,8 @@ class Cluster:
         """Wait until every TaskManager has all its slots free and every pool listens."""
         slots = TASK_MANAGERS * SLOTS
         await_true(lambda: self._slots() == (slots, slots), "all task slots")
-        for number in range(TASK_MANAGERS):
-            await_true(lambda at=number: self._pool_listens(at), f"worker pool {number}")
+        numbers = range(TASK_MANAGERS)
+        await_true(lambda: all(map(self._pool_listens, numbers)), "the worker pools")
 
     def start_task_manager(self, number: int) -> None:
         """Start a TaskManager."""
@@ -221,7 +223,7 @@ class Cluster:
         options: dict[str, Any] = {
             "rest.port": self.ports[0],
             "jobmanager.rpc.port": self.ports[1],
-            "metrics.reporter.prom.port": reporter,
+            "metrics.reporter.prom.port": f"'{reporter}'",  # a number it would not notice
             "metrics.reporter.prom.factory.class": _REPORTER,
             "taskmanager.numberOfTaskSlots": SLOTS,
             "taskmanager.load-balance.mode": "SLOTS",

@@ -60,12 +60,19 @@ class RunningJob:
 
 
 @contextmanager
-def begun_job(cluster: Cluster, archive: Path, output: Path, *words: str) -> Iterator[RunningJob]:
-    """Run an index job on the cluster, for as long as the block lasts at most."""
-    options = ("--config", str(CONFIG), *JOB_OPTIONS, "--quiet", *words)
+def begun_job(cluster: Cluster, archive: Path, output: Path, *beam: str) -> Iterator[RunningJob]:
+    """Run an index job on the cluster, for as long as the block lasts at most.
+
+    Args:
+        cluster: where.
+        archive: the input.
+        output: the folder.
+        beam: options of Beam besides those that find the cluster.
+    """
+    options = ("--config", str(CONFIG), *JOB_OPTIONS, "--quiet")
     arguments = command("index", str(archive), "--output", str(output), *options)
     with subprocess.Popen(
-        [*arguments, "--", *cluster.beam_options()],
+        [*arguments, "--", *cluster.beam_options(), *beam],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

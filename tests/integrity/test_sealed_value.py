@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import struct
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sealedbeam.pipeline.integrity.block import LossReason
+from sealedbeam.pipeline.integrity.block import LossReason, seal_record
 from sealedbeam.pipeline.integrity.correction import Method
 from sealedbeam.pipeline.integrity.protection import CORRECT, DETECT, NONE
 from sealedbeam.pipeline.integrity.sealed_value import (
@@ -23,6 +25,7 @@ def test_values_come_back(identity: bytes, payload: bytes) -> None:
     """What was sealed opens under its identity, with the overhead that is stated."""
     sealed = seal_value(identity, payload, CORRECT)
     assert len(sealed) == VALUE_OVERHEAD_BYTES + len(payload)
+    assert sealed[:VALUE_OVERHEAD_BYTES] == struct.pack("<I16s", *seal_record(identity, payload))
     assert open_value(identity, sealed, CORRECT) == (payload, None)
     assert open_value(identity, seal_value(identity, payload, NONE), NONE) == (payload, None)
 

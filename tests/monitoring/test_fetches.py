@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sealedbeam.monitoring import metrics
 from sealedbeam.monitoring.fetches import CRAWL, read_fetches
 from sealedbeam.monitoring.live import LiveReader
-from sealedbeam.monitoring.publish import METRICS, publish_crawl
+from sealedbeam.monitoring.publish import METRICS, REPORT, publish
 from sealedbeam.monitoring.serving.jobs_folder import ITSELF, find_jobs
 from sealedbeam.monitoring.textfile import render_ledger
 from sealedbeam.pipeline.config import canonical_json
@@ -31,7 +31,7 @@ class _Publisher(Unwatched):
     """Writes metrics when a crawl ends."""
 
     def publish(self, context: CrawlContext, totals: CrawlTotals, summary: dict[str, Any]) -> None:
-        publish_crawl(context.store.root, totals, summary, "sealedbeam crawl")
+        publish(context.store.root, totals, summary, "sealedbeam crawl")
 
 
 def samples_of(data: bytes) -> dict[tuple[str, str], float]:
@@ -54,7 +54,7 @@ def test_words_and_bounds_are_those_of_the_crawl() -> None:
 
 
 def test_requests_add_up_wherever_they_are_told(tmp_path: Path) -> None:
-    """Server, ledger, summary.json, metrics.prom and `serve` tell the same numbers of requests."""
+    """Server, ledger, summary.json, metrics.prom and `serve` tell the same; the report has why."""
     with LocalWeb(pages=7, robots="User-agent: *\nDisallow: /6\n") as web:
         web.special = {
             "/1": lambda _: Reply(301, b"", (("Location", "/3"),)),
@@ -81,3 +81,6 @@ def test_requests_add_up_wherever_they_are_told(tmp_path: Path) -> None:
     assert len(buckets) == len(metrics.FETCH_BOUNDS_SECONDS) + 1
     assert find_jobs(tmp_path) == {ITSELF: tmp_path}
     assert samples_of(render_ledger(LiveReader(tmp_path).read())) == found
+    page = (tmp_path / REPORT).read_text()
+    for text in ("<td>gone</td>", "<td>status_404</td>", "Ledger: balanced", "goes on with"):
+        assert text in page, text

@@ -13,7 +13,7 @@ from sealedbeam.pipeline.storage.erasure import (
     combine,
     plan_recovery,
 )
-from sealedbeam.pipeline.storage.gf256 import Matrix, inverse, multiply
+from sealedbeam.pipeline.storage.gf256 import Matrix, count_ones, divide, inverse, multiply
 
 from tests.support.stored_output import some_bytes
 
@@ -90,6 +90,14 @@ def test_every_square_part_can_be_inverted(scheme: tuple[int, int]) -> None:
             for columns in list(combinations(range(scheme[0]), size))[:: 1 + scheme[0] ** 2 // 99]:
                 part = [tuple(matrix[i][j] for j in columns) for i in rows]
                 assert inverse(part) is not None
+
+
+def test_no_scaling_is_cheaper() -> None:
+    """Of all ways to scale a row the one with the fewest XORs is taken."""
+    for row in cauchy_matrix(10, 3)[1:]:
+        costs = [sum(count_ones(divide(value, scale)) for value in row) for scale in row]
+        assert sum(map(count_ones, row)) <= min(costs)
+        assert 1 in row
 
 
 @pytest.mark.parametrize("scheme", [(0, 1), (1, 0), (255, 2)])

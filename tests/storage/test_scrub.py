@@ -238,7 +238,7 @@ def test_words() -> None:
     assert describe_scrub(report).splitlines() == [
         "REPAIRED  a is damaged",
         "DAMAGED   b is gone; not repaired: no parity",
-        "1 files were found intact before: begun 1970-01-01 00:00:00 UTC",
+        "goes on from 1970-01-01 00:00:00 UTC: 1 file found intact then",
         "3 files, 5,000,000 bytes in 2.0 s (2 MB/s): 2 damaged, 1 of them repaired",
         "no parity: what gets damaged cannot be repaired; --protect makes it",
     ]

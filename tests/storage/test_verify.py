@@ -105,6 +105,19 @@ def test_sector_that_cannot_be_read(root: Path, monkeypatch: pytest.MonkeyPatch)
     assert problem_of(root) == "cannot be read: Input/output error"
 
 
+def test_running_out_of_descriptors_is_no_damage(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That this process may open no more files says nothing about a file."""
+
+    def refuse(*_arguments: object) -> int:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(OSError, match="Too many open files"):
+        verify_file(root, BY_BOTH, Pace())
+
+
 def test_halted_verification_ends(root: Path) -> None:
     """Nobody reads on when nobody wants to know."""
     pace = Pace()

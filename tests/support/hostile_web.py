@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from tests.support.odd_server import Answer
 
 LIMITS = FetchLimits(
-    body_bytes=1 << 20, connect_seconds=2, head_seconds=1, idle_seconds=3, body_seconds=2
+    body_bytes=1 << 20, connect_seconds=2, head_seconds=3, idle_seconds=6, body_seconds=4
 )
 SECRET = "http://user:hunter2@127.3.0.1:1/"
 BOMB_BYTES = 24 << 20

@@ -204,7 +204,7 @@ def guard_row(
     results: list[bytes] = []
     try:
         results = guarded(row)
-    except Exception as error:  # noqa: BLE001 - whatever the function raises concerns this row alone
+    except Exception as error:  # noqa: BLE001 - whatever it raises concerns this row alone
         failure = error
     assert opened.table is not None, "a row was found"
     if not still_intact(row, opened.table, index):

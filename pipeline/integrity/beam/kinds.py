@@ -43,7 +43,8 @@ class Kind(NamedTuple):
 
 def describe(coder: coders.Coder) -> str:
     """Return the name of a coder with its parts and, for rows, its fields."""
-    parts = [describe(part) for part in coder._get_component_coders()]  # noqa: SLF001 - no other way
+    components = coder._get_component_coders()  # noqa: SLF001 - Beam has no other way to ask
+    parts = [describe(part) for part in components]
     if isinstance(coder, coders.RowCoder):
         parts += [f"{one.name}:{one.type.WhichOneof('type_info')}" for one in coder.schema.fields]
     return f"{type(coder).__qualname__}({', '.join(parts)})"

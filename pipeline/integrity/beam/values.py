@@ -33,13 +33,14 @@ def key_and_value(step: str, kind: Kind) -> tuple[Kind, Kind]:
     Raises:
         TypeError: the elements are not known to be pairs.
     """
-    if not isinstance(kind.coder, coders.TupleCoder) or len(kind.coder.coders()) != 2:  # noqa: PLR2004 - pairs
+    parts = kind.coder.coders() if isinstance(kind.coder, coders.TupleCoder) else ()
+    if len(parts) != 2:  # noqa: PLR2004 - a pair
         raise TypeError(
             f"{step}: keyed elements are pairs of a declared type, got {kind.element_type}: add "
             ".with_output_types(tuple[KeyType, ValueType]) to the step before"
         )
     types = getattr(kind.element_type, "tuple_types", (Any, Any))
-    key, value = (Kind(*pair) for pair in zip(types, kind.coder.coders(), strict=True))
+    key, value = (Kind(*pair) for pair in zip(types, parts, strict=True))
     return key, value
 
 

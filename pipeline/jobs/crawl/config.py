@@ -53,8 +53,9 @@ class CrawlConfig(LadderConfig):
         depth: links from a seed; None for no limit, and so for `pages` and `pages_per_host`.
         pages: of the whole crawl.
         pages_per_host: of one host.
-        max_bytes: of bodies, after which no further round begins; 0 for no limit.
-        max_seconds: after which no further round begins; 0 for no limit.
+        max_bytes: of bodies, after which nothing more is begun; 0 for no limit.
+        max_seconds: after which nothing more is begun; 0 for no limit.
+        refetch_seconds: from the first look at a page to the second; later it adapts.
         round_seconds: after which a round begins no further request.
         round_pages: addresses in a round.
         body_bytes: of one page, what is beyond is cut.
@@ -79,6 +80,7 @@ class CrawlConfig(LadderConfig):
     max_seconds: Annotated[Float, Field(ge=0, le=1e9, description="0 or more seconds")] = 0.0
     round_seconds: Annotated[Float, Field(gt=0, le=86400, description="to 86,400 seconds")] = 300.0
     round_pages: Annotated[Int, whole(1, 10_000_000)] = 100_000
+    refetch_seconds: Annotated[Int, whole(60, 31_536_000)] = 2_592_000
     body_bytes: Annotated[Int, whole(1, 1 << 30)] = 16 << 20
     allow_networks: Annotated[
         Texts, Field(description="a list of networks such as 127.0.0.0/8")

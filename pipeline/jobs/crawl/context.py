@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 WORK = "crawl"
 _FREE = (
     *("max_bytes", "max_seconds", "round_seconds", "round_pages", "connections", "pages"),
-    *("record_seconds", "worker_memory_bytes"),
+    *("record_seconds", "worker_memory_bytes", "refetch_seconds"),
 )
 """Options that another run of the same crawl may change: they say how far it goes, and how fast."""
 

@@ -14,6 +14,7 @@ from sealedbeam.pipeline.crawl.frontier_store import FRONTIER, shard_of
 from sealedbeam.pipeline.crawl.hosts import HOSTS as HOST_ROWS
 from sealedbeam.pipeline.crawl.hosts import robots_of
 from sealedbeam.pipeline.crawl.pace import robots_url
+from sealedbeam.pipeline.crawl.retry import RefetchPolicy
 from sealedbeam.pipeline.crawl.urls import host_of
 from sealedbeam.pipeline.crawl.visitor import AnswerKind
 from sealedbeam.pipeline.crawl.visits import Schedule
@@ -106,7 +107,8 @@ class _FetchTask:
         transit = context.transit_source.begin(entry.task)
         quarantine = Quarantine(entry.task, ())
         known = dict(hosts)
-        harvester = Harvester(context, entry, Schedule())
+        refetch = RefetchPolicy(first_seconds=context.config.refetch_seconds)
+        harvester = Harvester(context, entry, Schedule(refetch=refetch))
         for answer in take_answers(context, entry, log, transit, rows):
             tick()
             if isinstance(answer, Casualty):

@@ -172,7 +172,7 @@ class Crawl:
         ]
         self.show(f"round {number}", selected.details["selected"])
         self._do(fetches)
-        self.show(f"round {number}: compared", 0)
+        self.show(f"round {number}: folding", 0)
         self._do([CrawlStep(StepKind.COMPARE, number, 0, buckets)])
         latest = self._fold(number, buckets)
         compared = required(self.context, compare_task(number))

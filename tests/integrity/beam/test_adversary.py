@@ -143,8 +143,9 @@ def test_no_wrong_element(keyed: bool) -> None:  # noqa: FBT001 - pytest's param
     assert {"bad_seal", "truncated"} <= {each.reason for each in attacked.damaged}
 
 
-@pytest.mark.parametrize("keyed", [False, True], ids=["blocks", "values"])
-@pytest.mark.parametrize(("damage", "word"), [(lose, "lost"), (double, "too many")])
+@pytest.mark.parametrize(
+    ("damage", "word", "keyed"), [(lose, "lost", False), (double, "too many", True)]
+)
 def test_lost_and_doubled(damage: Any, word: str, keyed: bool) -> None:  # noqa: FBT001 - likewise
     """What is lost or doubled as a whole leaves no damage; the books miss it in each window."""
     attacked = attack(beam.ParDo(Adversary(damage, seeds=1)), 1, keyed=keyed)

@@ -68,10 +68,9 @@ def run(**options: Any) -> tuple[dict[str, Gather], Gather, Gather]:
     return outputs, damaged, ledger
 
 
-@pytest.mark.parametrize("hop", [None, beam.Reshuffle()], ids=["straight", "over a shuffle"])
-def test_existing_transform(hop: Any) -> None:
+def test_existing_transform() -> None:
     """Outputs keep their form; what raises leaves with its bytes, its neighbours live."""
-    outputs, damaged, ledger = run(hop=hop)
+    outputs, damaged, ledger = run(hop=beam.Reshuffle())
     cheap = [order for order in ORDERS if order.price <= 105]
     dear = [order for order in ORDERS if order.price > 105 and order != HIT]
     assert cheap == sorted(outputs["cheap"].found, key=lambda order: order.second)
@@ -94,22 +93,15 @@ def test_damage_on_the_way_in_and_out() -> None:
     assert set(outputs["cheap"].found) < set(ORDERS)
 
 
-def lose(block: bytes) -> Iterator[bytes]:
-    if HIT_BYTES not in block:
-        yield block
-
-
 def double(block: bytes) -> Iterator[bytes]:
     yield from [block] * (1 + (HIT_BYTES in block))
 
 
-@pytest.mark.parametrize("hop", [lose, double])
-def test_lost_and_doubled_blocks(hop: Any) -> None:
-    """A lost or doubled block leaves no trace but in the books of its window."""
-    _, _, ledger = run(hop=beam.FlatMap(hop).with_output_types(bytes), on_imbalance="emit")
+def test_doubled_block() -> None:
+    """A doubled block leaves no trace but in the books of its window."""
+    _, _, ledger = run(hop=beam.FlatMap(double).with_output_types(bytes), on_imbalance="emit")
     wrong = [entry for entry in ledger.found if not entry.balanced and entry.name == "Protect/In"]
-    counts = {lose: (5, 0), double: (5, 10)}
-    assert [(e.window, (e.rows_in, e.rows_out)) for e in wrong] == [("[5.0, 10.0)", counts[hop])]
+    assert [(e.window, e.rows_in, e.rows_out) for e in wrong] == [("[5.0, 10.0)", 5, 10)]
 
 
 def test_transform_that_loses_elements() -> None:

@@ -38,6 +38,10 @@ def lose(key: str, values: Iterable[Order]) -> Iterator[tuple[str, list[Order]]]
     yield key, list(values)[key == "customer 3" :]
 
 
+def lose_first(key: str, values: Iterable[Order]) -> Iterator[tuple[str, list[Order]]]:
+    yield key, [each for each in values if each.second]
+
+
 def double(key: str, values: Iterable[Order]) -> Iterator[tuple[str, list[Order]]]:
     found = list(values)
     yield key, found + found[: key == "customer 3"]
@@ -88,8 +92,12 @@ def test_faults_are_seen(fault: Any) -> None:
     assert wrong
     word = {lose: "lost", double: "too many"}.get(fault, "not the same ones")
     assert all(word in entry.finding for entry in wrong)
-    with pytest.raises(Exception, match=f"IntegrityError|faulty .*{word}"):
-        reconcile(FaultyGrouping(fault), unfold=ungroup, name="faulty")
+
+
+def test_imbalance_fails_the_job() -> None:
+    """By default an account that is out ends the job, with its name, window and numbers."""
+    with pytest.raises(Exception, match=r"faulty \[0.0, 5.0\): 5 in, 4 out, 0 set aside: 1 lost"):
+        reconcile(FaultyGrouping(lose_first), unfold=ungroup, name="faulty")
 
 
 def test_without_windows_there_is_one_account() -> None:

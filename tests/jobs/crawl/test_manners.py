@@ -51,7 +51,10 @@ def test_site_maps_lead_to_pages_within_the_rules(tmp_path: Path) -> None:
             "/more.xml.gz": lambda _: Reply(200, gzip.compress(more.encode())),
             "/packed.xml": lambda _: coded,
         }
-        rules: dict[str, Any] = {"allow_prefixes": [f"{site}docs/"], "deny_prefixes": [f"{site}secret/"]}
+        rules: dict[str, Any] = {
+            "allow_prefixes": [f"{site}docs/"],
+            "deny_prefixes": [f"{site}secret/"],
+        }
         crawl_here(make_context(tmp_path, shards=1, **rules), [f"{site}docs/0"])
         expected = ("robots.txt", "docs/0", "docs/1", "docs/2")
         maps = ("index.xml", "more.xml.gz", "packed.xml")

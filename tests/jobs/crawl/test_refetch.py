@@ -23,7 +23,7 @@ ALWAYS = [Rule("fetch", DOUBLE_FLIP)]
 def test_a_page_that_is_always_damaged_is_given_up(tmp_path: Path) -> None:
     """It is asked for as often as is allowed, then fails by name, and so does the crawl."""
     with LocalWeb(pages=3) as web:
-        context = make_context(tmp_path, ALWAYS, max_attempts=3)
+        context = make_context(tmp_path, ALWAYS, max_attempts=3, max_seconds=60)
         summary = crawl_here(context, [web.url(0, 0)])
         assert Counter(web.asked)[web.url(0, 0)] == 3
         row = read_frontier(tmp_path)[web.url(0, 0)]
@@ -56,7 +56,7 @@ def test_without_seals_what_cannot_be_read_is_asked_for_again(tmp_path: Path) ->
     """Under `none` damage is used as it comes; what is no answer at all any more is counted."""
     with LocalWeb(pages=7) as web:
         rules = [Rule("fetch", STORM)]
-        context = make_context(tmp_path, rules, protection="none", max_attempts=30)
+        context = make_context(tmp_path, rules, protection="none", max_attempts=30, max_seconds=60)
         summary = crawl_here(context, [web.url(0, 0)])
         assert (summary["ledger"], summary["status"]) == ("unknown", "complete")
         reasons = Counter(row.reason for row in quarantined(tmp_path))
