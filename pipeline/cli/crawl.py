@@ -117,7 +117,9 @@ def crawl(seeds: tuple[str, ...], output: Path, config: Path | None, **options: 
     """
     from sealedbeam.pipeline.crawl_telling import tell_crawl
     from sealedbeam.pipeline.jobs.crawl.config import CRAWL_OPTIONS
+    from sealedbeam.pipeline.jobs.worker import hide_unused
 
+    hide_unused()
     given = {name: None if value == () else value for name, value in options.items()}
     loaded = CRAWL_OPTIONS.load(config, given)
     summary = crawl_into(output, loaded, seeds)

@@ -111,11 +111,10 @@ def _run_index(inputs: Sequence[str], options: dict[str, Any]) -> int:
     from sealedbeam.pipeline.arguments import beam_flags, split_options
     from sealedbeam.pipeline.filesystems import output_place
     from sealedbeam.pipeline.jobs.driver import Workers
-    from sealedbeam.pipeline.jobs.worker import UNUSED, Absent
+    from sealedbeam.pipeline.jobs.worker import hide_unused
     from sealedbeam.pipeline.objects import hushed
 
-    absent = Absent(UNUSED)
-    sys.meta_path.insert(0, absent)  # or Arrow loads pandas for the first array it gives
+    absent = hide_unused()
     own = {name for parameter in index.params for name in parameter.opts}
     patterns, beam_options = split_options(inputs, own)
     output = output_place(options.pop("output"))

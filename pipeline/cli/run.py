@@ -47,8 +47,10 @@ def run(config: Path, *, quiet: bool, as_json: bool) -> None:
     Example:
       sealedbeam run example.yaml
     """
+    from sealedbeam.pipeline.jobs.worker import hide_unused
     from sealedbeam.pipeline.run_config import load_run
 
+    hide_unused()
     plan = load_run(config)
     shown = {"quiet": quiet, "as_json": as_json}
     code, crawled = _crawl(plan.crawl.model_copy(update=shown))

@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> int:
     # Before Beam, whose import warns of absent clouds; what a task raises is told below.
     logging.basicConfig(level=logging.CRITICAL)
     socket_fd, tasks_fd, events_fd, recorder_fd = map(int, arguments)
-    sys.meta_path.insert(0, Absent(UNUSED))
+    hide_unused()
     die_with_parent()
     keep_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides what an interrupt means
@@ -112,6 +112,13 @@ class Absent(MetaPathFinder):
         """Refuse to find a hidden module; leave every other one to the next finder."""
         if fullname in self._names:
             raise ModuleNotFoundError(f"{fullname} is not wanted in a worker", name=fullname)
+
+
+def hide_unused() -> Absent:
+    """Hide what nothing here uses, Arrow's pandas first of all; return what has to be removed."""
+    absent = Absent(UNUSED)
+    sys.meta_path.insert(0, absent)
+    return absent
 
 
 def receive_job(greeting: socket.socket) -> str:

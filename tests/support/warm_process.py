@@ -7,12 +7,11 @@ It computes nothing with Arrow, whose threads would not survive a fork.
 
 from __future__ import annotations
 
-import sys
 from contextlib import suppress
 
-from sealedbeam.pipeline.jobs.worker import UNUSED, Absent
+from sealedbeam.pipeline.jobs.worker import hide_unused
 
-sys.meta_path.insert(0, Absent(UNUSED))  # as in every worker
+hide_unused()  # as in every worker
 
 import sealedbeam.faults.channel
 import sealedbeam.faults.checkers
