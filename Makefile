@@ -10,6 +10,7 @@ TARGET ?=
 BIN       := .venv/bin
 INSTALLED := .venv/installed
 FUZZER    := .venv/fuzzer
+SERVERS   := .venv/servers
 LINKS     := .links/sealedbeam
 PACKAGES  := pipeline faults monitoring
 CHECKED   := $(PACKAGES) tests seeds examples
@@ -67,7 +68,7 @@ types: $(INSTALLED) ## strict types, tests included
 pytest: $(INSTALLED) ## the tests alone, on two cores
 	$(BIN)/pytest -n 2 --ignore=tests/servers --ignore=tests/browser --ignore=tests/flink
 
-servers: $(INSTALLED) ## tests with real servers and a browser: Prometheus, Chromium, of Debian
+servers: $(SERVERS) ## tests with real servers and a browser: Prometheus, Chromium, of Debian
 	$(BIN)/pytest -n 2 tests/servers tests/browser
 
 flink-test: $(INSTALLED) ## the index job on a real Flink cluster whose processes are killed; needs Java
@@ -78,6 +79,10 @@ dashboards: $(INSTALLED) ## generate configs/grafana/dashboards from the code an
 
 fuzz: $(FUZZER) ## fuzz what reads bytes: make fuzz SECONDS=60 TARGET=block
 	$(BIN)/python -m tests.fuzz.campaign $(SECONDS) $(TARGET)
+
+$(SERVERS): $(INSTALLED)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[servers]'
+	touch $@
 
 $(FUZZER): $(INSTALLED)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'

@@ -125,7 +125,8 @@ def _encode(column: pa.ChunkedArray) -> tuple[tuple[str, ...], Wholes]:
 
 
 def _is_word(name: str, words: tuple[str, ...], word: Wholes) -> NDArray[np.bool_]:
-    return word == (words.index(name) if name in words else len(words))
+    is_word: NDArray[np.bool_] = word == (words.index(name) if name in words else len(words))
+    return is_word
 
 
 def join(many: Sequence[MachineErrors]) -> MachineErrors:

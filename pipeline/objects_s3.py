@@ -6,10 +6,10 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 # Beam's module loads without boto3, and fails when it is used.
-import boto3  # type: ignore[import-untyped]  # noqa: F401 - see above; it has no types
+import boto3
 from apache_beam.io.aws.clients.s3.boto3_client import Client as BeamClient
 from apache_beam.options.pipeline_options import PipelineOptions
-from botocore.exceptions import (  # type: ignore[import-untyped]  # it has no types
+from botocore.exceptions import (
     ClientError,
     IncompleteReadError,
     ReadTimeoutError,

@@ -19,7 +19,7 @@ import apache_beam as beam
 import pytest
 import yaml
 from apache_beam.portability.api import beam_runner_api_pb2
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no types
+from jsonschema import Draft202012Validator
 from sealedbeam.pipeline.config import JobConfig
 from sealedbeam.pipeline.integrity.channel import PerfectChannel
 from sealedbeam.pipeline.jobs.context import JobContext

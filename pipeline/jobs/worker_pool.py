@@ -133,7 +133,9 @@ def listen(address: str, orders: queue.SimpleQueue[tuple[str, Any]]) -> tuple[An
         beam_fn_api_pb2_grpc,
     )
 
-    class Servicer(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type: ignore[misc]  # Beam is untyped
+    base: Any = beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer
+
+    class Servicer(base):  # type: ignore[misc]  # Beam is untyped
         """Passes orders on to the thread that starts processes."""
 
         def StartWorker(self, request: Any, _context: Any) -> Any:  # noqa: N802 - Beam's name

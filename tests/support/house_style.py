@@ -21,7 +21,7 @@ LINE_LENGTH_MAX = 100
 BANNED_WORDS = ("TO" + "DO", "FIX" + "ME", "XX" + "X")
 
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-_MAKE = re.compile(r"`make ([a-z]+)|^make ([a-z]+)", re.MULTILINE)
+_MAKE = re.compile(r"`make ([a-z-]+)|^make ([a-z-]+)", re.MULTILINE)
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -114,7 +114,7 @@ def find_dead_links(text: str, name: str, exists: Callable[[str], bool]) -> list
 
 def find_unknown_targets(text: str, name: str, makefile: str) -> list[str]:
     """Return the `make` commands of a document that the Makefile does not know."""
-    known = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    known = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
     named = {first or second for first, second in _MAKE.findall(text)}
     return [f"{name} says make {target}, which is no target" for target in sorted(named - known)]
 
