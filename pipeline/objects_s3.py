@@ -6,7 +6,7 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 # Beam's module loads without boto3, and fails when it is used.
-import boto3
+import boto3  # noqa: F401 - see above
 from apache_beam.io.aws.clients.s3.boto3_client import Client as BeamClient
 from apache_beam.options.pipeline_options import PipelineOptions
 from botocore.exceptions import (
