@@ -160,9 +160,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     finally:
         shutil.rmtree(root)
-    cat_rate = rates["cat"][0] / statistics.median(cost.wall_seconds for cost in rates["cat"][1])
+    walls = {
+        name: megabytes / statistics.median(max(cost.wall_seconds, 1e-2) for cost in costs)
+        for name, (megabytes, costs) in rates.items()
+    }
     for name, (megabytes, costs) in rates.items():
-        wall = megabytes / statistics.median(cost.wall_seconds for cost in costs)
+        wall, cat_rate = walls[name], walls["cat"]
         cpu = megabytes / statistics.median(max(cost.cpu_seconds, 1e-2) for cost in costs)
         _say(f"{name:<16}{wall:>8,.0f} MB/s{wall / cat_rate:>6.2f} of cat{cpu:>8,.0f} MB/CPU s")
     for name, rate in measure_code(options.rounds).items():

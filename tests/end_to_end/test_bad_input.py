@@ -84,7 +84,7 @@ WRONG = [
     ("index @/loop --output @/o", "Too many levels of symbolic links"),
     (f"index {'a' * 5000} --output @/o", "File name too long"),
     ("index nowhere://a/b --output @/o", "cannot look up input nowhere://a/b"),
-    ("index @/good.warc.gz --output s3://a/b", "a folder of this machine"),
+    ("index @/good.warc.gz --output ftp://a/b", "a folder, s3:// or gs://"),
     ("index @/good.warc.gz --output @/good.warc.gz", "it is a file; give a folder"),
     ("index @/good.warc.gz --output @/diary", "holds no job of this program; give a new folder"),
     ("index @/good.warc.gz --output /proc/x", "cannot write to /proc/x"),
@@ -108,8 +108,8 @@ WRONG = [
         "--cluster has no effect with a scenario",
     ),
     (
-        "index @/good.warc.gz --output @/o --workers 2 --runner FlinkRunner",
-        "--workers has no effect with runner FlinkRunner",
+        "index @/good.warc.gz --output @/o --workers 2 --runner PrismRunner",
+        "--workers has no effect with runner PrismRunner",
     ),
     ("index https://example.org/a.warc --output @/o", "is an address: download it"),
     (
