@@ -53,13 +53,19 @@ _RENAMED = {b"transfer-encoding": b"X-Archive-Orig-Transfer-Encoding"}
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
-    """What one exchange may take: bytes of the body, seconds of each phase."""
+    """What one exchange may take: bytes of the body, seconds of each phase.
+
+    A large body, of which only some are read at a time, must come at a least rate once it had a few
+    seconds, so that those that drip hold up no others.
+    """
 
     body_bytes: int = 16 << 20
     connect_seconds: float = 10.0
     head_seconds: float = 20.0
     idle_seconds: float = 20.0
     body_seconds: float = 120.0
+    large_grace_seconds: float = 5.0
+    large_bytes_per_second: int = 32 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +237,12 @@ class Fetcher:
     async def _read_body(
         self, response: aiohttp.ClientResponse, received: _Received, limit: int
     ) -> None:
-        """Read a body up to its limit; only so many may be large at a time."""
+        """Read a body up to its limit; only so many may be large at a time.
+
+        Raises:
+            TimeoutError: a large one comes too slowly.
+        """
+        limits, now = self._limits, asyncio.get_running_loop().time
         chunks = response.content.iter_chunked(_CHUNK_BYTES)
         async for chunk in chunks:
             received.body += chunk
@@ -239,12 +250,15 @@ class Fetcher:
                 break
         else:
             return
-        async with self._large:
+        async with self._large, asyncio.timeout(limits.large_grace_seconds) as patience:
+            last = now() + limits.large_grace_seconds
             while len(received.body) <= limit:
                 chunk = await response.content.read(_CHUNK_BYTES)
                 if not chunk:
                     return
                 received.body += chunk
+                last += len(chunk) / limits.large_bytes_per_second
+                patience.reschedule(last)
         del received.body[limit:]
         received.truncated = "length"
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,13 +24,15 @@ LIMITS = FetchLimits(
 AGENT = "test/1.0 (+mailto:nobody@example.org)"
 
 
-def fetch(answer: Answer, headers: Mapping[str, str] | None = None) -> Exchange:
+def fetch(
+    answer: Answer, headers: Mapping[str, str] | None = None, limits: FetchLimits = LIMITS
+) -> Exchange:
     """Return the exchange with a server that gives this one answer."""
 
     async def run() -> Exchange:
         async with (
             odd_server({"/page?q=%C3%A9": answer}) as base,
-            Fetcher(AGENT, PinnedResolver(LOOPBACK), LIMITS) as fetcher,
+            Fetcher(AGENT, PinnedResolver(LOOPBACK), limits) as fetcher,
         ):
             return await fetcher.fetch(f"{base}/page?q=%C3%A9", headers)
 
@@ -39,6 +42,19 @@ def fetch(answer: Answer, headers: Mapping[str, str] | None = None) -> Exchange:
 def respond(body: bytes, *fields: str, status: str = "200 OK") -> bytes:
     head = "\r\n".join([f"HTTP/1.1 {status}", *fields])
     return head.encode("latin-1") + b"\r\n\r\n" + body
+
+
+def test_a_large_body_that_drips_gives_its_place_up() -> None:
+    """Of large bodies few are read at a time: one that comes too slowly is cut, with its reason."""
+    patient = FetchLimits(body_seconds=200, idle_seconds=200, large_grace_seconds=0.2)
+    head = respond(bytes(300_000), "Content-Length: 2000000")
+    exchange = fetch(say_for_ever(head, b"x", 0.02), limits=patient)
+    assert exchange.truncated == "time"
+    assert 300_000 <= len(exchange.body) < 400_000
+    flowing = replace(patient, large_bytes_per_second=1)
+    whole = respond(bytes(300_000), "Content-Length: 300100")
+    exchange = fetch(say_for_ever(whole, b"xxxx", 0.02), limits=flowing)
+    assert (exchange.truncated, len(exchange.body)) == ("", 300_100)
 
 
 def test_a_page_is_taken_as_it_is_sent() -> None:
