@@ -214,8 +214,8 @@ class Cluster:
             "framework.heap.size": 128,
             "framework.off-heap.size": 128,
             "managed.size": 64,
-            "network.min": 64,
-            "network.max": 64,
+            "network.min": 128,
+            "network.max": 128,
             "jvm-metaspace.size": 256,
             "jvm-overhead.min": 192,
             "jvm-overhead.max": 192,
@@ -229,6 +229,7 @@ class Cluster:
             "taskmanager.load-balance.mode": "SLOTS",
             "taskmanager.cpu.cores": SLOTS,
             "external-resources": "none",
+            "taskmanager.network.sort-shuffle.min-buffers": 64,  # instead of 512 for each shuffle
             "heartbeat.interval": 1000,
             "heartbeat.timeout": 30000,
             "restart-strategy.type": "fixed-delay",

@@ -71,8 +71,15 @@ def begun_job(cluster: Cluster, archive: Path, output: Path, *beam: str) -> Iter
     """
     options = ("--config", str(CONFIG), *JOB_OPTIONS, "--quiet")
     arguments = command("index", str(archive), "--output", str(output), *options)
+    with begun([*arguments, "--", *cluster.beam_options(), *beam]) as process:
+        yield RunningJob(output, process)
+
+
+@contextmanager
+def begun(arguments: list[str]) -> Iterator[subprocess.Popen[str]]:
+    """Run a command that starts Beam's job server, for as long as the block lasts at most."""
     with subprocess.Popen(
-        [*arguments, "--", *cluster.beam_options(), *beam],
+        arguments,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -81,7 +88,7 @@ def begun_job(cluster: Cluster, archive: Path, output: Path, *beam: str) -> Iter
         env=os.environ | {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"},
     ) as process:
         try:
-            yield RunningJob(output, process)
+            yield process
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
